@@ -1,0 +1,262 @@
+"""Figures of every stage: arrays in, one PNG out.
+
+Each function draws on its own `Figure` (no pyplot, no global state, no display), writes
+atomically and returns the path it wrote. Prices are USD; `source` holds HNM or FASHION per row.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.figure import Figure
+from matplotlib.offsetbox import AnnotationBbox, OffsetImage
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from PIL import Image, UnidentifiedImageError
+from sklearn.metrics import confusion_matrix
+
+from common.artifacts import atomic
+
+DPI = 130
+SOURCE_STYLE = {  # Okabe-Ito colours: told apart with any colour vision; shapes for print
+    "HNM": ("#0072B2", "o", "H&M"),
+    "FASHION": ("#D55E00", "^", "Fashion Product Images"),
+}
+SMALLEST_PRICE = 0.01  # USD; a log axis needs a floor, the same one the metrics use
+MAX_POINTS = 4000  # scatter points a source: more only make the PNG heavy
+THUMBNAIL = 44  # pixels
+
+
+def price_parity(true, pred, source, path, title):
+    """Predicted against listed price, (n,) each in USD, on log axes with the +-25 % band."""
+    true, pred, source = _prices(true), _prices(pred), np.asarray(source)
+    low = min(true.min(), pred.min()) / 1.3
+    high = max(true.max(), pred.max()) * 1.3
+    figure, axes = _figure(6.4, 6.0)
+    line = np.array([low, high])
+    axes.fill_between(line, line * 0.75, line * 1.25, color="0.9", label="within 25 %", zorder=0)
+    axes.plot(line, line, color="0.35", linewidth=1, label="exact", zorder=1)
+    for name, (colour, marker, label) in _present(source):
+        rows = _thin(np.flatnonzero(source == name))
+        median = np.median(np.abs(pred[source == name] / true[source == name] - 1))
+        axes.scatter(
+            true[rows],
+            pred[rows],
+            s=12,
+            alpha=0.45,
+            color=colour,
+            marker=marker,
+            linewidths=0,
+            label=f"{label}: {np.sum(source == name):,} products, median error {median:.0%}",
+        )
+    axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), aspect="equal")
+    axes.set(xlabel="listed price (USD)", ylabel="predicted price (USD)")
+    for axis in (axes.xaxis, axes.yaxis):
+        _dollar_ticks(axis)
+    axes.legend(loc="upper left", fontsize=8, framealpha=0.9)
+    return _save(figure, axes, path, title)
+
+
+def residuals(true, pred, source, path, title):
+    """Relative error against listed price, and its histogram, by source; (n,) each in USD."""
+    true, pred, source = _prices(true), _prices(pred), np.asarray(source)
+    ratio = np.log2(pred / true)
+    limit = max(0.5, float(np.quantile(np.abs(ratio), 0.995)))
+    figure = Figure(figsize=(9.0, 4.4), layout="constrained")
+    axes, histogram = figure.subplots(1, 2, sharey=True, width_ratios=[3, 1])
+    for name, (colour, marker, label) in _present(source):
+        own = source == name
+        rows = _thin(np.flatnonzero(own))
+        # A residual off the chart is drawn on its edge, so that none goes unseen.
+        axes.scatter(
+            true[rows],
+            np.clip(ratio[rows], -limit, limit),
+            s=11,
+            alpha=0.4,
+            color=colour,
+            marker=marker,
+            linewidths=0,
+            label=label,
+        )
+        histogram.hist(
+            np.clip(ratio[own], -limit, limit),
+            bins=np.linspace(-limit, limit, 41),
+            orientation="horizontal",
+            density=True,
+            alpha=0.5,
+            color=colour,
+        )
+    for each in (axes, histogram):
+        each.axhline(0, color="0.35", linewidth=1)
+        _plain(each)
+    axes.set(xscale="log", xlabel="listed price (USD)", ylabel="predicted / listed price")
+    axes.set_ylim(-limit * 1.04, limit * 1.04)
+    _dollar_ticks(axes.xaxis)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda power, _: f"{2.0**power:.2g}×"))
+    histogram.set_xlabel("density")
+    axes.legend(loc="upper right", fontsize=8)
+    figure.suptitle(title, fontsize=12)
+    return _write(figure, path)
+
+
+def learning_curves(histories, path, title):
+    """Loss per epoch of each run: `{name: {"train_loss": [...], "val_loss": [...]}}`.
+
+    Solid is validation, dashed is training; a dot marks the best validation epoch, whose
+    weights are the ones kept.
+    """
+    figure, axes = _figure(7.4, 4.4)
+    for index, (name, history) in enumerate(histories.items()):
+        colour = f"C{index % 10}"
+        train, validation = (np.asarray(history[k], float) for k in ("train_loss", "val_loss"))
+        axes.plot(np.arange(1, len(train) + 1), train, "--", color=colour, linewidth=1, alpha=0.7)
+        axes.plot(np.arange(1, len(validation) + 1), validation, color=colour, label=name)
+        if np.isfinite(validation).any():
+            best = int(np.nanargmin(validation))
+            axes.plot(best + 1, validation[best], "o", color=colour, markersize=5)
+    losses = [
+        np.asarray(h[k], float) for h in histories.values() for k in ("train_loss", "val_loss")
+    ]
+    losses = np.concatenate(losses)
+    losses = losses[np.isfinite(losses)]
+    if losses.size and losses.min() > 0 and losses.max() / losses.min() > 20:
+        axes.set_yscale("log")
+    axes.set(xlabel="epoch", ylabel="loss (solid: validation, dashed: training)")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend(fontsize=8, ncols=1 + len(histories) // 8)
+    return _save(figure, axes, path, title)
+
+
+def confusion(y_true, y_pred, classes, path, title):
+    """Confusion matrix of integer labels (n,): row shares in colour, counts in the cells."""
+    counts = confusion_matrix(y_true, y_pred, labels=np.arange(len(classes)))
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    size = 2.6 + 0.52 * len(classes)
+    figure, axes = _figure(size + 0.8, size)
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        axes.text(
+            column,
+            row,
+            f"{counts[row, column]:,}",
+            ha="center",
+            va="center",
+            fontsize=7,
+            color="white" if shares[row, column] > 0.55 else "black",
+        )
+    names = [f"{name} ({total:,})" for name, total in zip(classes, counts.sum(axis=1), strict=True)]
+    axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
+    axes.set_yticks(range(len(classes)), names)
+    axes.set(xlabel="predicted", ylabel="true (rows)")
+    figure.colorbar(image, ax=axes, label="share of the true class", fraction=0.046, pad=0.03)
+    return _save(figure, axes, path, title, grid=False)
+
+
+def cluster_map(xy, assigned, image_files, path, title, names=None):
+    """2-D map (n, 2) of products coloured by cluster (n,), with product thumbnails on it.
+
+    `image_files` holds a path or None per row; a picture that cannot be read stays a dot.
+    `names` maps a cluster to what the legend calls it (e.g. its commonest category).
+    """
+    xy, assigned = np.asarray(xy, float), np.asarray(assigned)
+    figure, axes = _figure(10.0, 8.6)
+    clusters = np.unique(assigned)
+    colours = _cycle(len(clusters))
+    for colour, cluster in zip(colours, clusters, strict=True):
+        own = assigned == cluster
+        label = str(cluster) if names is None else f"{cluster}: {names[cluster]}"
+        points = xy[_thin(np.flatnonzero(own))]
+        axes.scatter(*points.T, s=9, color=colour, alpha=0.5, linewidths=0)
+        axes.scatter([], [], s=40, color=colour, label=f"{label} ({own.sum():,})")
+    colour_of = dict(zip(clusters.tolist(), colours, strict=True))
+    for row, thumbnail in _thumbnails(xy, image_files):
+        edge = {"edgecolor": colour_of[assigned[row]], "linewidth": 1.6, "boxstyle": "square,pad=0"}
+        axes.add_artist(
+            AnnotationBbox(OffsetImage(thumbnail, zoom=0.72), xy[row], pad=0, bboxprops=edge)
+        )
+    axes.set(xlabel="first map axis (no unit)", ylabel="second map axis (no unit)")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.margins(0.05)
+    axes.legend(title="cluster (products)", fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    return _save(figure, axes, path, title, grid=False)
+
+
+def importances(names, values, path, title):
+    """The 25 features with the largest values, as shares of the total, largest on top."""
+    names, values = np.asarray(names), np.asarray(values, float)
+    top = np.argsort(values)[::-1][:25]
+    share = 100 * values[top] / max(values.sum(), np.finfo(float).tiny)
+    figure, axes = _figure(7.4, 1.4 + 0.25 * len(top))
+    axes.barh(range(len(top)), share, color="#0072B2")
+    axes.set_yticks(range(len(top)), names[top])
+    axes.invert_yaxis()
+    axes.set_xlabel("share of the total importance (%)")
+    return _save(figure, axes, path, title)
+
+
+def _figure(width, height):
+    figure = Figure(figsize=(width, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def _plain(axes, grid=True):
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_axisbelow(True)
+    if grid:
+        axes.grid(True, color="0.92")
+
+
+def _save(figure, axes, path, title, grid=True):
+    _plain(axes, grid)
+    axes.set_title(title, fontsize=12)
+    return _write(figure, path)
+
+
+def _write(figure, path):
+    with atomic(Path(path)) as part:
+        figure.savefig(part, format="png", dpi=DPI, metadata={"Software": None})
+    return Path(path)
+
+
+def _prices(values):
+    return np.maximum(np.asarray(values, float), SMALLEST_PRICE)
+
+
+def _present(source):
+    return [(name, style) for name, style in SOURCE_STYLE.items() if (source == name).any()]
+
+
+def _dollar_ticks(axis):
+    axis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
+    axis.set_major_formatter(
+        FuncFormatter(lambda usd, _: f"${usd:,.3g}" if usd < 1000 else f"${usd:,.0f}")
+    )
+    axis.set_minor_formatter(NullFormatter())
+
+
+def _thin(rows):
+    if len(rows) <= MAX_POINTS:
+        return rows
+    return np.sort(np.random.default_rng(0).choice(rows, MAX_POINTS, replace=False))
+
+
+def _cycle(count):
+    return [colormaps["tab20"](index % 20) for index in range(count)]
+
+
+def _thumbnails(xy, image_files, cells=(13, 11)):
+    """Yield (row, RGB array) for at most one readable picture in each cell of a grid."""
+    span = np.maximum(np.ptp(xy, axis=0), np.finfo(float).tiny)
+    cell = np.minimum((xy - xy.min(axis=0)) / span * cells, np.array(cells) - 1).astype(int)
+    taken = set()
+    for row in np.random.default_rng(0).permutation(len(xy)):
+        if tuple(cell[row]) in taken or not image_files[row]:
+            continue
+        try:
+            with Image.open(image_files[row]) as image:
+                image.thumbnail((THUMBNAIL, THUMBNAIL))
+                picture = image.convert("RGB")
+        except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
+            continue
+        taken.add(tuple(cell[row]))
+        yield row, np.asarray(picture)
