@@ -1,0 +1,130 @@
+"""The table and its embeddings as a stage wants them: aligned rows, labels, sides of the split."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from common import splits, taxonomy
+from common.artifacts import StageError, manifest, read_table, require
+
+# The study's three experiments: train on one source and test on the other, or mix both.
+EXPERIMENTS = ("HNM->FASHION", "FASHION->HNM", "mixed")
+TASKS = {
+    "category": ("normalized_category", taxonomy.CATEGORIES),
+    "gender": ("normalized_gender", taxonomy.GENDERS),
+    "usage": ("normalized_usage", taxonomy.USAGES),
+}
+
+
+@dataclass
+class Dataset:
+    """Products and their embeddings, row by row.
+
+    table: DataFrame with a RangeIndex, columns as in ``data/README.md``.
+    image, text: float arrays (n_rows, d), L2-normalised.
+    text_setting: ``clean``, or ``study`` when the descriptions carry the study's leaky fields.
+    inputs: what results made from this data set are keyed by (name -> file).
+    """
+
+    table: pd.DataFrame
+    image: np.ndarray
+    text: np.ndarray
+    text_setting: str
+    inputs: dict[str, str | Path] = field(default_factory=dict)
+
+
+def load(args: argparse.Namespace) -> Dataset:
+    """Loads the table and its embeddings (made or completed first where they are missing).
+
+    Rows whose image could not be decoded are left out and counted. ``--limit`` takes that many
+    rows at random; ``--split random`` replaces the stored grouped split by the study's.
+    Raises StageError when stage 1 has not run.
+    """
+    from common import embeddings
+
+    path = require(args.paths.llm, "python Use_LLM_for_preprocess.py")
+    table = read_table(path)
+    image_path, text_path = embeddings.ensure(args, table)
+    image, text = (np.load(one, mmap_mode="r") for one in (image_path, text_path))
+    if not len(table) == len(image) == len(text):
+        raise StageError(
+            f"{path} has {len(table)} rows, {image_path} {len(image)} and {text_path} {len(text)}; "
+            "run the stage again with --force"
+        )
+    readable = ~np.isnan(image[:, 0])
+    if not readable.all():
+        print(f"{(~readable).sum()} products set aside: their image cannot be decoded", flush=True)
+    rows = np.flatnonzero(readable)
+    if args.limit and args.limit < len(rows):
+        rows = np.sort(np.random.default_rng(0).choice(rows, args.limit, replace=False))
+    if len(rows) < len(table):
+        table = table.iloc[rows].reset_index(drop=True)
+        image, text = image[rows], text[rows]
+    if args.split == "random":
+        table["split"] = splits.random_split(table, seed=0)
+    return Dataset(
+        table=table,
+        image=image,
+        text=text,
+        text_setting=manifest(path).get("text", "clean"),
+        inputs={"table": path, "img_emb": image_path, "wrd_emb": text_path},
+    )
+
+
+def sides(table: pd.DataFrame, experiment: str = "mixed") -> tuple[np.ndarray, ...]:
+    """Row numbers of the training, validation and test side of an experiment.
+
+    Across sources, training and validation rows come from the first source and test rows from
+    the other one's test side, so that all experiments are scored on the same products.
+    """
+    source = table["dataset_source"]
+    if experiment == "mixed":
+        learn_on, test_on = np.ones(len(table), bool), np.ones(len(table), bool)
+    else:
+        first, other = experiment.split("->")
+        learn_on, test_on = (source == first).to_numpy(), (source == other).to_numpy()
+    split = table["split"].to_numpy()
+    found = (
+        np.flatnonzero((split == "train") & learn_on),
+        np.flatnonzero((split == "validation") & learn_on),
+        np.flatnonzero((split == "test") & test_on),
+    )
+    for name, rows in zip(("training", "validation", "test"), found, strict=True):
+        if not len(rows):
+            raise StageError(f"experiment {experiment} has no {name} rows; use more data")
+    return found
+
+
+def labels(table: pd.DataFrame, task: str) -> tuple[np.ndarray, list[str]]:
+    """The labels of a task as integers, and the classes they index in the taxonomy's order."""
+    column, classes = TASKS[task]
+    codes = pd.Categorical(table[column], categories=classes).codes.astype(np.int64)
+    if (codes < 0).any():
+        strange = sorted(set(table[column][codes < 0]))
+        raise StageError(f"{column} holds labels that the taxonomy does not know: {strange}")
+    return codes, list(classes)
+
+
+def metadata(
+    table: pd.DataFrame, train: np.ndarray, columns: list[str]
+) -> tuple[np.ndarray, list[str]]:
+    """One-hot encoding of ``columns``, fitted on the training rows.
+
+    Returns a float32 matrix (n_rows, n_values) and the names of its columns. Values seen fewer
+    than five times in training share one column, and so do values never seen there.
+    """
+    from sklearn.preprocessing import OneHotEncoder
+
+    encoder = OneHotEncoder(
+        min_frequency=5,
+        handle_unknown="infrequent_if_exist",
+        sparse_output=False,
+        dtype=np.float32,
+    )
+    encoder.fit(table.iloc[train][columns])
+    return encoder.transform(table[columns]), list(encoder.get_feature_names_out(columns))
