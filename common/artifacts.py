@@ -31,9 +31,19 @@ _NUMBER_COLUMNS = ("price_usd",)
 _FLAG_COLUMNS = ("usage_is_native",)
 
 _VERSIONED = (
-    "numpy pandas scikit-learn torch timm open_clip_torch transformers lightgbm xgboost duckdb "
-    "xllamacpp optuna"
-).split()
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "torch",
+    "timm",
+    "open_clip_torch",
+    "transformers",
+    "lightgbm",
+    "xgboost",
+    "duckdb",
+    "xllamacpp",
+    "optuna",
+)
 
 # What the file system answers when a write cannot go on; anything else stays a bug's traceback.
 _WRITE_ERRORS = {
@@ -95,9 +105,9 @@ def atomic(path: str | Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
-        with open(temporary, "rb+") as file:
+        with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         if error.errno not in _WRITE_ERRORS:
@@ -127,7 +137,7 @@ def write_npy(array, path: str | Path) -> None:
     """Writes an array as NPY, memory-mappable, streaming it row by row."""
     import numpy as np
 
-    with atomic(path) as temporary, open(temporary, "wb") as file:
+    with atomic(path) as temporary, temporary.open("wb") as file:
         header = {"descr": array.dtype.str, "fortran_order": False, "shape": array.shape}
         np.lib.format.write_array_header_1_0(file, header)
         # file.write, unlike ndarray.tofile, reports a full disk with its errno.
@@ -183,7 +193,7 @@ def fingerprint(path: str | Path) -> str:
     known = manifest(path)
     if (known.get("size"), known.get("mtime_ns")) == (status.st_size, status.st_mtime_ns):
         return known["sha256"]
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -302,7 +312,7 @@ class Results:
             why = "--force" if args.force else "made from other inputs or settings"
             print(f"{path} starts anew ({why})", flush=True)
             return
-        with open(path, newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8") as file:
             self.rows = list(csv.DictReader(file))
         self._seconds_before = manifest(path).get("seconds") or 0.0
 
@@ -344,7 +354,7 @@ class Results:
         writer.writerows(self.rows)
 
     def _save(self) -> None:
-        with atomic(self.path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+        with atomic(self.path) as temporary, temporary.open("w", encoding="utf-8") as file:
             self._write(file)
         seconds = self._seconds_before + time.monotonic() - self._started
         record(self.path, self.args, self.inputs, seconds, self.settings)

@@ -91,5 +91,5 @@ def seed_everything(seed: int) -> None:
     import torch
 
     random.seed(seed)
-    np.random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - libraries that take no generator draw from this one
     torch.manual_seed(seed)
