@@ -32,10 +32,10 @@ def test_atomic_leaves_the_old_file_when_the_block_fails(tmp_path):
 
 def test_a_full_disk_is_one_clear_line_and_leaves_nothing(tmp_path):
     path = tmp_path / "emb.npy"
-    with pytest.raises(StageError, match=r"cannot write .*emb\.npy: the disk is full"):
-        with artifacts.atomic(path) as temporary:
-            temporary.write_text("part")
-            raise OSError(errno.ENOSPC, "No space left on device")
+    refused = pytest.raises(StageError, match=r"cannot write .*emb\.npy: the disk is full")
+    with refused, artifacts.atomic(path) as temporary:
+        temporary.write_text("part")
+        raise OSError(errno.ENOSPC, "No space left on device")
     assert list(tmp_path.iterdir()) == []
 
 
