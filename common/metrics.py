@@ -1,0 +1,144 @@
+"""Classification, regression, clustering and interval metrics, one dictionary per result row.
+
+Every stage scores with these functions, so that one column name means one thing in every table.
+"""
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+from sklearn.metrics import (
+    accuracy_score,
+    adjusted_rand_score,
+    mean_absolute_error,
+    normalized_mutual_info_score,
+    precision_recall_fscore_support,
+    r2_score,
+    root_mean_squared_error,
+    silhouette_score,
+)
+from sklearn.metrics.cluster import contingency_matrix
+
+PRICE_FLOOR_USD = 0.01  # a price is positive; a model's answer need not be
+ECE_BINS = 15
+SILHOUETTE_SAMPLE = 5000  # the silhouette is quadratic in rows
+
+
+def classification(y_true, y_pred, proba=None) -> dict[str, float]:
+    """Score predicted classes, and their probabilities where the model has any.
+
+    Args:
+        y_true: (n,) integer class indices.
+        y_pred: (n,) predicted indices; -1 says that no class was named, which is always wrong
+            and never counts as a class of its own.
+        proba: (n, n_classes) probabilities whose columns are the class indices, or None.
+
+    Returns:
+        accuracy, f1_macro, f1_weighted, precision_macro, recall_macro (macro: over the classes
+        that occur in either array, as scikit-learn has it) and ece (NaN without `proba`).
+    """
+    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    occurring = np.union1d(y_true, y_pred)
+    occurring = occurring[occurring >= 0]
+
+    def averaged(how):
+        return precision_recall_fscore_support(
+            y_true, y_pred, labels=occurring, average=how, zero_division=0
+        )[:3]
+
+    precision, recall, f1_macro = averaged("macro")
+    return {
+        "accuracy": float(accuracy_score(y_true, y_pred)),
+        "f1_macro": float(f1_macro),
+        "f1_weighted": float(averaged("weighted")[2]),
+        "precision_macro": float(precision),
+        "recall_macro": float(recall),
+        "ece": float("nan") if proba is None else expected_calibration_error(y_true, proba),
+    }
+
+
+def expected_calibration_error(y_true, proba, bins: int = ECE_BINS) -> float:
+    """Mean gap between confidence and accuracy over equal-width confidence bins.
+
+    Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
+    """
+    proba = np.asarray(proba, dtype=np.float64)
+    confidence = proba.max(axis=1)
+    correct = proba.argmax(axis=1) == np.asarray(y_true)
+    which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    gaps = np.bincount(which, weights=correct - confidence, minlength=bins)
+    return float(np.abs(gaps).sum() / len(confidence))
+
+
+def regression(true_usd, pred_usd, source) -> dict[str, float]:
+    """Score prices in USD.
+
+    Args:
+        true_usd: (n,) prices.
+        pred_usd: (n,) predictions; for the metrics that take logarithms they are floored at
+            0.01 USD.
+        source: (n,) dataset_source, HNM or FASHION.
+
+    Returns:
+        r2 over all rows, r2_hnm and r2_fashion within a source (NaN under two rows), r2_log on
+        log prices, rmse and mae in USD, mdape (median absolute percentage error, in percent) and
+        rmsle. Within-source figures matter: the two sources' price levels alone explain much of
+        the R2 over all rows.
+    """
+    true_usd = np.asarray(true_usd, dtype=np.float64)
+    pred_usd = np.asarray(pred_usd, dtype=np.float64)
+    source = np.asarray(source)
+    positive = np.maximum(pred_usd, PRICE_FLOOR_USD)
+
+    def r2(rows):
+        return float(r2_score(true_usd[rows], pred_usd[rows])) if rows.sum() > 1 else float("nan")
+
+    return {
+        "r2": r2(np.ones(len(true_usd), dtype=bool)),
+        "r2_hnm": r2(source == "HNM"),
+        "r2_fashion": r2(source == "FASHION"),
+        "r2_log": float(r2_score(np.log(true_usd), np.log(positive))),
+        "rmse": float(root_mean_squared_error(true_usd, pred_usd)),
+        "mae": float(mean_absolute_error(true_usd, pred_usd)),
+        "mdape": float(100 * np.median(np.abs(pred_usd - true_usd) / true_usd)),
+        "rmsle": float(np.sqrt(np.mean((np.log1p(positive) - np.log1p(true_usd)) ** 2))),
+    }
+
+
+def clustering(labels, assigned, space) -> dict[str, float]:
+    """Score clusters against known labels.
+
+    Args:
+        labels: (n,) true classes.
+        assigned: (n,) cluster of each row.
+        space: (n, d) the space in which the silhouette is taken; give every method the same one,
+            since a method always looks best in its own.
+
+    Returns:
+        acc (best one-to-one match of clusters to classes, Hungarian method), nmi, ari, silhouette
+        (on at most 5,000 seeded rows; NaN if fewer than two clusters are left) and
+        smallest_cluster in rows.
+    """
+    labels, assigned = np.asarray(labels), np.asarray(assigned)
+    counts = contingency_matrix(labels, assigned)
+    matched = counts[linear_sum_assignment(counts, maximize=True)].sum()
+    sizes = counts.sum(axis=0)
+    silhouette = float("nan")
+    if 1 < len(sizes) < len(labels):
+        silhouette = silhouette_score(
+            space, assigned, sample_size=min(SILHOUETTE_SAMPLE, len(labels)), random_state=0
+        )
+    return {
+        "acc": float(matched / len(labels)),
+        "nmi": float(normalized_mutual_info_score(labels, assigned)),
+        "ari": float(adjusted_rand_score(labels, assigned)),
+        "silhouette": float(silhouette),
+        "smallest_cluster": int(sizes.min()),
+    }
+
+
+def interval(true, low, high) -> dict[str, float]:
+    """Share of `true` inside [low, high], and the median width, in the unit of the inputs."""
+    true, low, high = (np.asarray(values, dtype=np.float64) for values in (true, low, high))
+    return {
+        "coverage": float(np.mean((low <= true) & (true <= high))),
+        "median_width": float(np.median(high - low)),
+    }

@@ -1,0 +1,325 @@
+"""The one PyTorch training loop: AMP, early stopping, schedules, best epoch kept.
+
+A model takes its inputs as positional tensors and returns a tensor or a dictionary of tensors; a
+loss takes (outputs, targets) and returns the mean over the batch. Whatever a stage trains, it
+trains here.
+"""
+
+import copy
+import json
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from common.artifacts import StageError, atomic, write_json
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """How to train; `lr` is the peak under `onecycle`, which steps per batch."""
+
+    epochs: int
+    batch_size: int
+    lr: float
+    weight_decay: float = 0.0
+    optimizer: str = "adamw"  # adamw | adam
+    schedule: str = "none"  # none | plateau | onecycle
+    plateau_factor: float = 0.5
+    plateau_patience: int = 5
+    patience: int | None = None  # epochs without a better monitor before stopping
+    grad_clip: float | None = None  # largest gradient norm
+
+
+@dataclass
+class History:
+    """What happened: losses per epoch (mean over rows), the epoch kept (from 1), the time."""
+
+    epochs: int = 0
+    best_epoch: int = 0
+    best: float = math.inf
+    seconds: float = 0.0
+    train_loss: list[float] = field(default_factory=list)
+    val_loss: list[float] = field(default_factory=list)
+
+
+class TensorBatches:
+    """Re-iterable batches of tensors that are in memory; see `tensor_batches`."""
+
+    def __init__(self, inputs, targets, batch_size, shuffle, seed):
+        self.inputs, self.targets = inputs, targets
+        self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
+        self.epoch = 0
+        self.rows = len(inputs[0])
+        if self.rows == 0:
+            raise StageError("there are no rows to batch: check --limit and the split")
+
+    def bounds(self) -> list[int]:
+        starts = list(range(0, self.rows, self.batch_size))
+        # A training batch of one row has no variance for batch norm: it joins its neighbour.
+        if self.shuffle and len(starts) > 1 and self.rows - starts[-1] == 1:
+            starts.pop()
+        return [*starts, self.rows]
+
+    def __len__(self) -> int:
+        return len(self.bounds()) - 1
+
+    def take(self, rows):
+        inputs = tuple(tensor[rows] for tensor in self.inputs)
+        return inputs, _map(lambda tensor: tensor[rows], self.targets)
+
+    def __iter__(self):
+        order = torch.arange(self.rows)
+        if self.shuffle:
+            generator = torch.Generator().manual_seed(self.seed * 100_003 + self.epoch)
+            order = torch.randperm(self.rows, generator=generator)
+            self.epoch += 1
+        bounds = self.bounds()
+        for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+            yield self.take(order[start:end])
+
+
+def tensor_batches(
+    inputs: tuple[Tensor, ...],
+    targets: Tensor | dict[str, Tensor] | None,
+    batch_size: int,
+    shuffle: bool,
+    seed: int,
+) -> TensorBatches:
+    """Batches of `inputs` and `targets` (all with n rows) that can be iterated again and again.
+
+    Yields (inputs tuple, targets). With `shuffle` every pass has another order, which depends on
+    `seed` and the number of the pass only. `targets` may be None where one only predicts.
+    """
+    return TensorBatches(inputs, targets, batch_size, shuffle, seed)
+
+
+def fit(
+    model: nn.Module,
+    train_batches: Iterable,
+    val_batches: Iterable | None,
+    loss: Callable,
+    config: TrainConfig,
+    device: torch.device,
+    monitor: Callable | None = None,
+    progress: str = "",
+    checkpoint: Path | None = None,
+) -> History:
+    """Train `model` in place and leave it in evaluation mode with its best epoch's weights.
+
+    Args:
+        train_batches, val_batches: re-iterables of (inputs tuple, targets); without validation
+            the last epoch is kept.
+        loss: (outputs, targets) -> scalar tensor, the mean over the batch.
+        monitor: (outputs, targets) over the whole validation set on the CPU -> float, lower is
+            better; the validation loss if None. Early stopping, plateau and the choice of the
+            epoch look at it.
+        progress: label of the progress bar; none if empty.
+        checkpoint: file in which every finished epoch is kept, so that an interrupted call goes
+            on from there; removed at the end. For training that takes long.
+
+    Mixed precision: float16 with gradient scaling on CUDA (bfloat16 where the card has it),
+    bfloat16 on CPUs that compute in it; losses are taken in float32.
+    """
+    model.to(device)
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[config.optimizer]
+    optimizer = kind(parameters, lr=config.lr, weight_decay=config.weight_decay)
+    scheduler = _scheduler(optimizer, config, len(train_batches))
+    amp_dtype = _amp_dtype(device)
+    scaler = torch.amp.GradScaler(device.type, enabled=amp_dtype == torch.float16)
+    history, best_state = History(), None
+    if checkpoint is not None and checkpoint.exists():
+        history, best_state = _resume(checkpoint, model, optimizer, scheduler, config)
+        if isinstance(train_batches, TensorBatches):
+            train_batches.epoch = history.epochs
+
+    bar = tqdm(total=config.epochs, initial=history.epochs, desc=progress, disable=not progress)
+    while history.epochs < config.epochs and not _out_of_patience(history, config):
+        started = time.perf_counter()
+        model.train()
+        total = rows = 0
+        for inputs, targets in train_batches:
+            inputs, targets = _to(inputs, device), _to(targets, device)
+            with torch.autocast(device.type, dtype=amp_dtype, enabled=amp_dtype is not None):
+                outputs = model(*inputs)
+            value = loss(_map(Tensor.float, outputs), targets)
+            optimizer.zero_grad(set_to_none=True)
+            scaler.scale(value).backward()
+            if config.grad_clip is not None:
+                scaler.unscale_(optimizer)
+                nn.utils.clip_grad_norm_(parameters, config.grad_clip)
+            scaler.step(optimizer)
+            scaler.update()
+            if config.schedule == "onecycle":
+                scheduler.step()
+            total += value.detach() * len(inputs[0])
+            rows += len(inputs[0])
+        history.train_loss.append(float(total) / rows)
+        if not math.isfinite(history.train_loss[-1]):
+            raise StageError(
+                f"training {type(model).__name__} diverged in epoch {history.epochs + 1} "
+                "(loss is not finite): use a lower learning rate"
+            )
+        history.epochs += 1
+        if val_batches is None:
+            history.best_epoch = history.epochs
+        else:
+            outputs, targets = _outputs(model, val_batches, device)
+            history.val_loss.append(float(loss(outputs, targets)))
+            watched = float(monitor(outputs, targets)) if monitor else history.val_loss[-1]
+            if watched < history.best:
+                history.best, history.best_epoch = watched, history.epochs
+                best_state = copy.deepcopy(model.state_dict())
+            if config.schedule == "plateau":
+                scheduler.step(watched)
+        history.seconds += time.perf_counter() - started
+        if checkpoint is not None:
+            _keep(checkpoint, model, best_state, optimizer, scheduler, history, config)
+        bar.update()
+        bar.set_postfix(train=history.train_loss[-1], best=history.best)
+    bar.close()
+    if best_state is not None:
+        model.load_state_dict(best_state)
+    model.eval()
+    if checkpoint is not None:
+        checkpoint.unlink(missing_ok=True)
+    return history
+
+
+def predict(model: nn.Module, batches: Iterable, device: torch.device):
+    """Outputs for all rows of `batches`, in order: a float32 array, or a dictionary of them."""
+    model.to(device)
+    return _map(lambda t: t.numpy(), _outputs(model, batches, device)[0])
+
+
+def save_model(model: nn.Module, path: Path, config: dict) -> None:
+    """Write weights to `path` (safetensors) and `config`, what rebuilds the module, beside it."""
+    weights = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
+    with atomic(path) as temporary:
+        save_file(weights, temporary)
+    write_json(config, _config_path(path))
+
+
+def read_config(path: Path) -> dict:
+    """The `config` that `save_model` wrote beside `path`."""
+    try:
+        return json.loads(_config_path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StageError(f"{_config_path(path)} cannot be read: train the model again") from error
+
+
+def load_state(model: nn.Module, path: Path) -> nn.Module:
+    """Load weights that `save_model` wrote into `model`; every name and shape must agree."""
+    try:
+        model.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise StageError(f"{path} does not hold this model ({reason}): train it again") from error
+    return model
+
+
+def _config_path(path: Path) -> Path:
+    return Path(path).with_suffix(".json")
+
+
+def _map(function, value):
+    if value is None:
+        return None
+    if isinstance(value, dict):
+        return {name: function(tensor) for name, tensor in value.items()}
+    return function(value)
+
+
+def _to(value, device):
+    if isinstance(value, tuple | list):
+        return tuple(tensor.to(device, non_blocking=True) for tensor in value)
+    return _map(lambda tensor: tensor.to(device, non_blocking=True), value)
+
+
+def _concatenate(parts: list):
+    if isinstance(parts[0], dict):
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    return None if parts[0] is None else torch.cat(parts)
+
+
+@torch.inference_mode()
+def _outputs(model, batches, device):
+    # In float32 throughout: bfloat16 has three digits, too few for a price.
+    model.eval()
+    outputs, targets = [], []
+    for inputs, target in batches:
+        outputs.append(_map(lambda t: t.float().cpu(), model(*_to(inputs, device))))
+        targets.append(target)
+    return _concatenate(outputs), _concatenate(targets)
+
+
+def _amp_dtype(device: torch.device):
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float16
+    # Without instructions for it bfloat16 is emulated, several times slower than float32.
+    return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else None
+
+
+def _scheduler(optimizer, config, steps_per_epoch):
+    if config.schedule == "plateau":
+        return torch.optim.lr_scheduler.ReduceLROnPlateau(
+            optimizer, factor=config.plateau_factor, patience=config.plateau_patience
+        )
+    if config.schedule == "onecycle":
+        return torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, config.lr, total_steps=config.epochs * steps_per_epoch
+        )
+    return None
+
+
+def _out_of_patience(history, config) -> bool:
+    return (
+        config.patience is not None and history.epochs - history.best_epoch >= config.patience > 0
+    )
+
+
+def _keep(checkpoint, model, best_state, optimizer, scheduler, history, config):
+    """One safetensors file, so that weights and counters can never disagree after a kill."""
+    slots = optimizer.state_dict()
+    tensors = {f"model.{name}": t for name, t in model.state_dict().items()}
+    tensors |= {f"best.{name}": t for name, t in (best_state or {}).items()}
+    for index, state in slots["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": t for name, t in state.items()}
+    said = {
+        "history": asdict(history),
+        "config": asdict(config),
+        "groups": slots["param_groups"],
+        "scheduler": scheduler.state_dict() if scheduler else None,
+    }
+    with atomic(checkpoint) as temporary:
+        cloned = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
+        save_file(cloned, temporary, {"state": json.dumps(said)})
+
+
+def _resume(checkpoint, model, optimizer, scheduler, config):
+    with safe_open(checkpoint, "pt") as file:
+        said = json.loads(file.metadata()["state"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    if said["config"] != asdict(config):
+        return History(), None  # another recipe's checkpoint: start anew
+    parts = {"model": {}, "best": {}, "optimizer": {}}
+    for name, tensor in tensors.items():
+        part, rest = name.split(".", 1)
+        parts[part][rest] = tensor
+    slots = {}
+    for name, tensor in parts["optimizer"].items():
+        index, slot = name.split(".", 1)
+        slots.setdefault(int(index), {})[slot] = tensor
+    model.load_state_dict(parts["model"])
+    optimizer.load_state_dict({"state": slots, "param_groups": said["groups"]})
+    if scheduler:
+        scheduler.load_state_dict(said["scheduler"])
+    return History(**said["history"]), parts["best"] or None
