@@ -1,0 +1,155 @@
+"""The classification protocol: three experiments x three tasks x seeds, scored in one way.
+
+A stage brings learners; here they are trained on what each experiment allows, scored on its test
+side, and written to the resumable results table, with the majority class as the row to beat.
+"""
+
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from common import metrics
+from common.artifacts import Results
+from common.dataset import EXPERIMENTS, TASKS, labels, sides
+
+KEY = ("experiment", "task", "model", "split", "text", "seed")
+MAJORITY = "Majority"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a learner may see: rows (integer indices into the table), labels, the seed.
+
+    `targets` maps a task to (y of every row, class names); learn from `y[train]`, tune on
+    `y[validation]`, answer for `test`.
+    """
+
+    experiment: str
+    seed: int
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    targets: dict[str, tuple[np.ndarray, list[str]]]
+
+    def name(self, model: str) -> str:
+        """A file name for what `model` learned here."""
+        return slug(f"{model} {self.experiment} seed {self.seed}")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One model's answer to one task: probabilities (n_test, n_classes), or classes (n_test,).
+
+    `named` holds class indices, -1 where the model names none; the most probable if omitted.
+    """
+
+    model: str
+    task: str
+    fit_seconds: float
+    proba: np.ndarray | None = None
+    named: np.ndarray | None = None
+
+    @property
+    def classes(self) -> np.ndarray:
+        return self.proba.argmax(axis=1) if self.named is None else np.asarray(self.named)
+
+
+@dataclass(frozen=True)
+class Learner:
+    """`fit(problem)` yields an `Answer` for each of `models` and each task of the problem.
+
+    With `joint` one fit answers all the tasks, else it is called once per task (with one entry
+    in `problem.targets`). `figures` says whether to draw its confusion matrices.
+    """
+
+    models: tuple[str, ...]
+    fit: Callable[[Problem], Iterable[Answer]]
+    joint: bool = False
+    figures: bool = True
+
+
+def run_tasks(args, data, results: Results, learners: Iterable[Learner], device="cpu") -> None:
+    """Fit and score every learner in the study's three experiments, for every seed.
+
+    Rows that `results` already holds (its key must be `KEY`) are not computed again. Usage is
+    scored twice: on all test rows, and as `usage_native` on those whose source states it.
+    """
+    native = data.table["usage_is_native"].to_numpy()
+    learners = [Learner((MAJORITY,), majority, figures=False), *learners]
+    for experiment in EXPERIMENTS:
+        train, validation, test = sides(data.table, experiment)
+        for learner in learners:
+            for seed in args.seed:
+                for tasks in [tuple(TASKS)] if learner.joint else [(task,) for task in TASKS]:
+                    said = dict(
+                        experiment=experiment, split=args.split, text=data.text_setting, seed=seed
+                    )
+                    wanted = [
+                        said | {"model": model, "task": task}
+                        for model in learner.models
+                        for task in _scored(tasks, native[test])
+                    ]
+                    if all(results.done(**key) for key in wanted):
+                        continue
+                    targets = {task: labels(data.table, task) for task in tasks}
+                    problem = Problem(experiment, seed, train, validation, test, targets)
+                    for answer in learner.fit(problem):
+                        _add(results, said, problem, answer, native, device)
+                        if learner.figures and experiment == "mixed" and seed == args.seed[0]:
+                            _draw(args.paths, problem, answer)
+
+
+def majority(problem: Problem) -> Iterator[Answer]:
+    """Always the commonest training class, with the training shares as probabilities."""
+    for task, (y, classes) in problem.targets.items():
+        started = time.perf_counter()
+        shares = np.bincount(y[problem.train], minlength=len(classes)) / len(problem.train)
+        proba = np.tile(shares, (len(problem.test), 1))
+        yield Answer(MAJORITY, task, time.perf_counter() - started, proba)
+
+
+def slug(text: str) -> str:
+    """`text` as a file name: `CLIP Fusion HNM->FASHION` becomes `clip_fusion_hnm_to_fashion`."""
+    return re.sub(r"[^a-z0-9]+", "_", text.lower().replace("->", " to ")).strip("_")
+
+
+def _scored(tasks, native) -> list[str]:
+    return [*tasks, *(["usage_native"] if "usage" in tasks and native.any() else [])]
+
+
+def _add(results, said, problem, answer, native, device):
+    y = problem.targets[answer.task][0][problem.test]
+    scored = {answer.task: np.ones(len(y), dtype=bool)}
+    if answer.task == "usage" and native[problem.test].any():
+        scored["usage_native"] = native[problem.test]
+    for task, rows in scored.items():
+        proba = None if answer.proba is None else answer.proba[rows]
+        results.add(
+            experiment=said["experiment"],
+            task=task,
+            model=answer.model,
+            split=said["split"],
+            text=said["text"],
+            seed=said["seed"],
+            n_train=len(problem.train),
+            n_test=int(rows.sum()),
+            **metrics.classification(y[rows], answer.classes[rows], proba),
+            fit_seconds=round(answer.fit_seconds, 3),
+            device=str(device),
+        )
+
+
+def _draw(paths, problem, answer):
+    from common import figures
+
+    y, classes = problem.targets[answer.task]
+    figures.confusion(
+        y[problem.test],
+        answer.classes,
+        classes,
+        paths.figure(slug(f"confusion {answer.model} {answer.task}")),
+        f"{answer.model}: {answer.task} of {len(problem.test):,} test products",
+    )
