@@ -77,29 +77,36 @@ def run_tasks(args, data, results: Results, learners: Iterable[Learner], device=
     Rows that `results` already holds (its key must be `KEY`) are not computed again. Usage is
     scored twice: on all test rows, and as `usage_native` on those whose source states it.
     """
-    native = data.table["usage_is_native"].to_numpy()
     learners = [Learner((MAJORITY,), majority, figures=False), *learners]
+    native = data.table["usage_is_native"].to_numpy()
     for experiment in EXPERIMENTS:
-        train, validation, test = sides(data.table, experiment)
-        for learner in learners:
-            for seed in args.seed:
-                for tasks in [tuple(TASKS)] if learner.joint else [(task,) for task in TASKS]:
-                    said = dict(
-                        experiment=experiment, split=args.split, text=data.text_setting, seed=seed
-                    )
-                    wanted = [
-                        said | {"model": model, "task": task}
-                        for model in learner.models
-                        for task in _scored(tasks, native[test])
-                    ]
-                    if all(results.done(**key) for key in wanted):
-                        continue
-                    targets = {task: labels(data.table, task) for task in tasks}
-                    problem = Problem(experiment, seed, train, validation, test, targets)
-                    for answer in learner.fit(problem):
-                        _add(results, said, problem, answer, native, device)
-                        if learner.figures and experiment == "mixed" and seed == args.seed[0]:
-                            _draw(args.paths, problem, answer)
+        rows = sides(data.table, experiment)
+        runs = (
+            (learner, seed, tasks)
+            for learner in learners
+            for seed in args.seed
+            for tasks in ([tuple(TASKS)] if learner.joint else [(task,) for task in TASKS])
+        )
+        for learner, seed, tasks in runs:
+            said = {
+                "experiment": experiment,
+                "split": args.split,
+                "text": data.text_setting,
+                "seed": seed,
+            }
+            scored = _scored(tasks, native[rows[2]])
+            if all(
+                results.done(model=model, task=task, **said)
+                for model in learner.models
+                for task in scored
+            ):
+                continue
+            targets = {task: labels(data.table, task) for task in tasks}
+            problem = Problem(experiment, seed, *rows, targets)
+            for answer in learner.fit(problem):
+                _add(results, said, problem, answer, native, device)
+                if learner.figures and experiment == "mixed" and seed == args.seed[0]:
+                    _draw(args.paths, problem, answer)
 
 
 def majority(problem: Problem) -> Iterator[Answer]:
