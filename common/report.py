@@ -1,0 +1,111 @@
+"""The tables of the README, written from the results of the runs kept in the repository.
+
+    python -m common.report                                  rewrite README.md and README.ko.md
+    python -m common.report --data-dir data/sample --show    print the tables of a run
+    python -m common.report --data-dir data/study --adopt    keep its small results, then rewrite
+
+Reads  data/results/<run>/ (with --show and --adopt: <data-dir>)
+Writes what stands between `<!-- table: RUN TABLE -->` and `<!-- end -->` in both READMEs; with
+       --adopt also data/results/<name of the data-dir>/
+"""
+
+import argparse
+import json
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+from common.artifacts import StageError, atomic, write_json
+from common.cli import run
+from common.tables import MANIFEST, SUMMARY, TABLES, markdown, read
+
+ROOT = Path(__file__).resolve().parents[1]
+KEPT = ROOT / "data" / "results"
+READMES = {"en": ROOT / "README.md", "ko": ROOT / "README.ko.md"}
+MARKED = re.compile(r"(<!-- table: (\S+) (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
+MANIFEST_FIELDS = (
+    "artifact command git versions hardware preset seed limit settings seconds peak_memory_mb"
+).split()
+
+
+def adopt(data_dir: Path, target: Path) -> None:
+    """Copies the results tables, the merge summary and the manifests of a run to `target`.
+
+    Manifests lose their hashes, and of a path that leads out of the working folder only the last
+    part stays: where a run lay on someone's disk is nobody's business.
+    """
+    tables = [*sorted((data_dir / "results").glob("*.csv")), *data_dir.glob(SUMMARY)]
+    if not any(table.name != SUMMARY for table in tables):
+        raise StageError(f"{data_dir} holds no results; run the stages with --data-dir {data_dir}")
+    target.mkdir(parents=True, exist_ok=True)
+    for old in target.iterdir():
+        old.unlink()
+    for table in tables:
+        with atomic(target / table.name) as part:
+            shutil.copyfile(table, part)
+    for path in [*data_dir.glob(f"*{MANIFEST}"), *(data_dir / "results").glob(f"*{MANIFEST}")]:
+        known = json.loads(path.read_text("utf-8"))
+        slim = {name: known[name] for name in MANIFEST_FIELDS if name in known}
+        write_json(_without_places(slim), target / path.name)
+
+
+def _without_places(value):
+    if isinstance(value, dict):
+        return {name: _without_places(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_without_places(each) for each in value]
+    if isinstance(value, str):
+        return re.sub(r"(?<![^\s='\"])(?:~|\.\.)?/\S*?([^\s/'\"]+)/?(?=[\s'\"]|$)", r"\1", value)
+    return value
+
+
+def rewrite(path: Path, language: str, folder: Path = KEPT) -> str:
+    """The text of a README with every marked table made anew from the runs below `folder`."""
+
+    def table(match: re.Match) -> str:
+        begin, name, kind, end = match.groups()
+        return begin + markdown(read(folder / name), kind, language) + end
+
+    return MARKED.sub(table, path.read_text("utf-8"))
+
+
+def show(data_dir: Path) -> None:
+    """Prints the tables of a run, and where its figures lie."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / data_dir.resolve().name
+        adopt(data_dir, folder)
+        kept = read(folder)
+    for name in TABLES:
+        print(f"\n## {name}\n\n{markdown(kept, name)}")
+    figures = sorted((data_dir / "figures").glob("*.png"))
+    print(f"{len(figures)} figures in {data_dir / 'figures'}:")
+    print("\n".join(f"  {figure}" for figure in figures))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data-dir", type=Path, help="folder of the artefacts of a run")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--show", action="store_true", help="print the tables of that run")
+    what.add_argument("--adopt", action="store_true", help="keep its small results, then rewrite")
+    args = parser.parse_args()
+    if (args.show or args.adopt) != bool(args.data_dir):
+        parser.error("--data-dir goes with --show or --adopt")
+
+    if args.show:
+        show(args.data_dir)
+        return
+    if args.adopt:
+        adopt(args.data_dir, KEPT / args.data_dir.resolve().name)
+    for language, path in READMES.items():
+        text = rewrite(path, language)
+        with atomic(path) as part:
+            part.write_text(text, "utf-8")
+        print(f"wrote the tables of {path.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    run(main)
