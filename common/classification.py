@@ -34,10 +34,6 @@ class Problem:
     test: np.ndarray
     targets: dict[str, tuple[np.ndarray, list[str]]]
 
-    def name(self, model: str) -> str:
-        """A file name for what `model` learned here."""
-        return slug(f"{model} {self.experiment} seed {self.seed}")
-
 
 @dataclass(frozen=True)
 class Answer:
@@ -106,7 +102,7 @@ def run_tasks(args, data, results: Results, learners: Iterable[Learner], device=
             for answer in learner.fit(problem):
                 _add(results, said, problem, answer, native, device)
                 if learner.figures and experiment == "mixed" and seed == args.seed[0]:
-                    _draw(args.paths, problem, answer)
+                    _draw(args, problem, answer)
 
 
 def majority(problem: Problem) -> Iterator[Answer]:
@@ -118,9 +114,11 @@ def majority(problem: Problem) -> Iterator[Answer]:
         yield Answer(MAJORITY, task, time.perf_counter() - started, proba)
 
 
-def slug(text: str) -> str:
-    """`text` as a file name: `CLIP Fusion HNM->FASHION` becomes `clip_fusion_hnm_to_fashion`."""
-    return re.sub(r"[^a-z0-9]+", "_", text.lower().replace("->", " to ")).strip("_")
+def file_name(args, *parts: object) -> str:
+    """A file name for what a run leaves: `CLIP Fusion`, `HNM->FASHION`, `seed 0` becomes
+    `clip_fusion_hnm_to_fashion_seed_0`; runs on the random split never overwrite the others."""
+    said = [*parts, *(["random split"] if args.split == "random" else [])]
+    return re.sub(r"[^a-z0-9]+", "_", " ".join(map(str, said)).lower().replace("->", " to "))
 
 
 def _scored(tasks, native) -> list[str]:
@@ -149,7 +147,7 @@ def _add(results, said, problem, answer, native, device):
         )
 
 
-def _draw(paths, problem, answer):
+def _draw(args, problem, answer):
     from common import figures
 
     y, classes = problem.targets[answer.task]
@@ -157,6 +155,6 @@ def _draw(paths, problem, answer):
         y[problem.test],
         answer.classes,
         classes,
-        paths.figure(slug(f"confusion {answer.model} {answer.task}")),
+        args.paths.figure(file_name(args, "confusion", answer.model, answer.task)),
         f"{answer.model}: {answer.task} of {len(problem.test):,} test products",
     )

@@ -1,0 +1,63 @@
+"""Stage 3d: CLIP Fusion, category, gender and usage from image and text embedding together.
+
+LayerNorm on both CLIP embeddings, a fusion MLP, one head per task, trained jointly and scored in
+the study's three experiments (HNM->FASHION, FASHION->HNM, mixed). Beside it stand the same network
+with one modality only, and the fused network's answers for listings that lack text or photo.
+
+Reads   <data-dir>/dataset_with_llm.csv, img_emb.npy, wrd_emb.npy (made first where missing)
+Writes  <data-dir>/results/Classification_with_CLIP.csv, models/clip_*.safetensors,
+        figures/confusion_clip_fusion_*.png, figures/learning_clip_fusion.png
+
+    python Classification_with_CLIP.py --data-dir data/sample            # sample catalogue
+    python Classification_with_CLIP.py --raw-dir PATH                    # the real downloads
+    python Classification_with_CLIP.py --raw-dir PATH --preset study     # the study's CLIP
+    python Classification_with_CLIP.py --criterion study                 # the study's reading
+
+Reproduces the CLIP Fusion rows of the README's classification table.
+"""
+
+from common import cli, criteria, presets
+
+
+def arguments():
+    parser = cli.parser(__doc__)
+    presets.add_arguments(parser, "clip")
+    criteria.add_arguments(parser)
+    return cli.parse(parser)
+
+
+def main():
+    args = arguments()
+
+    from functools import partial
+
+    import numpy as np
+
+    from common import dataset
+    from common.multitask import Model, array_batches, run_models
+    from common.networks import ClipFusion
+    from common.training import TrainConfig
+
+    config = TrainConfig(epochs=60, batch_size=256, lr=1e-3, weight_decay=0.01, patience=8)
+    data = dataset.load(args)
+    fusion = partial(ClipFusion, data.image.shape[1], data.text.shape[1])
+    batches = partial(array_batches, batch_size=config.batch_size)
+
+    # A row of NaN is a photo or a text that is not there.
+    no_photo, no_text = (np.full_like(array, np.nan) for array in (data.image, data.text))
+    image_only, text_only = batches(data.image, no_text), batches(no_photo, data.text)
+    models = [
+        Model(
+            "CLIP Fusion",
+            fusion,
+            batches(data.image, data.text),
+            also={"CLIP Fusion, no text": image_only, "CLIP Fusion, no photo": text_only},
+        ),
+        Model("CLIP image only", fusion, image_only, figures=False),
+        Model("CLIP text only", fusion, text_only, figures=False),
+    ]
+    run_models(args, "Classification_with_CLIP", data, models, config)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,205 @@
+"""Train one network on all labelling tasks at once, and read its answers (see `criteria`)."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+from torch import nn
+
+from common import cli, figures
+from common.artifacts import Results, fingerprint
+from common.classification import KEY, Answer, Learner, Problem, file_name, run_tasks
+from common.criteria import model_names
+from common.dataset import EXPERIMENTS, Dataset
+from common.training import TrainConfig, fit, predict, read_config, save_model, tensor_batches
+
+PREDICT_BATCH = 2048
+
+# (rows, targets or None, shuffle, seed) -> batches of (inputs, targets)
+Batches = Callable[[np.ndarray, dict | None, bool, int], Iterable]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A network to train and score.
+
+    build: {task: number of classes} -> network that returns {task: logits}.
+    batches: what it is trained and tested on.
+    also: {model name: batches} on which the trained network answers again.
+    resumable: keep a checkpoint per epoch, for training that takes long.
+    """
+
+    name: str
+    build: Callable[[dict[str, int]], nn.Module]
+    batches: Batches
+    also: dict[str, Batches] = field(default_factory=dict)
+    figures: bool = True
+    resumable: bool = False
+
+
+def array_batches(*arrays: np.ndarray, batch_size: int) -> Batches:
+    """Batches of rows of arrays (n_rows, d): what the network takes, in its order."""
+
+    def batches(rows, targets, shuffle, seed):
+        inputs = tuple(torch.from_numpy(np.asarray(array[rows], np.float32)) for array in arrays)
+        return tensor_batches(
+            inputs, targets, batch_size if shuffle else PREDICT_BATCH, shuffle, seed
+        )
+
+    return batches
+
+
+def run_models(args, stage: str, data: Dataset, models: list[Model], config: TrainConfig) -> None:
+    """Train and score `models` by the protocol of `classification.run_tasks`."""
+    results = Results(
+        args.paths.results(stage), args, data.inputs, KEY, settings={"train": asdict(config)}
+    )
+    learners = [
+        Learner(
+            models=tuple(
+                name
+                for one in (model.name, *model.also)
+                for name in model_names(one, args.criterion)
+            ),
+            fit=_learn(args, data, model, config),
+            joint=True,
+            figures=model.figures,
+        )
+        for model in models
+    ]
+    run_tasks(args, data, results, learners, cli.device(args))
+    for model in models:
+        if model.figures:
+            _draw_learning_curves(args, model)
+    results.finish()
+
+
+def _learn(args, data, model, config):
+    def learn(problem: Problem) -> Iterator[Answer]:
+        cli.seed_everything(problem.seed)
+        classes = {task: len(names) for task, (_, names) in problem.targets.items()}
+        network = model.build(classes)
+        seconds, temperature = _fit(args, data, problem, model, network, config)
+        for name, batches in {model.name: model.batches, **model.also}.items():
+            logits = predict(
+                network, batches(problem.test, None, False, problem.seed), cli.device(args)
+            )
+            for task, z in logits.items():
+                yield from _read(name, task, z, seconds, temperature.get(task))
+
+    return learn
+
+
+def _fit(args, data, problem, model, network, config):
+    """Train, keep the network under `data/models/`; returns seconds and {task: temperature}.
+
+    Without temperatures under the study's criterion, which has no probabilities.
+    """
+    device = cli.device(args)
+    path = _model_path(args, model, problem.experiment, problem.seed)
+    train, validation = (
+        model.batches(
+            rows,
+            {task: torch.from_numpy(y[rows]) for task, (y, _) in problem.targets.items()},
+            shuffle,
+            problem.seed,
+        )
+        for rows, shuffle in ((problem.train, True), (problem.validation, False))
+    )
+    history = fit(
+        network,
+        train,
+        validation,
+        loss(args.criterion),
+        config,
+        device,
+        progress=f"{model.name} {problem.experiment} seed {problem.seed}",
+        checkpoint=_checkpoint(args, data, path) if model.resumable else None,
+    )
+    temperature = {}
+    if args.criterion == "cross-entropy":
+        for task, z in predict(network, validation, device).items():
+            y = problem.targets[task][0][problem.validation]
+            temperature[task] = fit_temperature(z, y)
+    said = {
+        "network": type(network).__name__,
+        "arguments": network.arguments,
+        "classes": {task: classes for task, (_, classes) in problem.targets.items()},
+        "criterion": args.criterion,
+        "temperature": temperature,
+        "preset": args.preset,
+        "train": asdict(config),
+        "history": asdict(history),
+    }
+    save_model(network, path, said)
+    return history.seconds, temperature
+
+
+def loss(criterion: str) -> Callable:
+    """Mean over tasks of the criterion; outputs {task: logits}, targets {task: class index}."""
+
+    def sigmoid_bce(logits, y):
+        wanted = nn.functional.one_hot(y, logits.shape[1]).float()
+        return nn.functional.binary_cross_entropy_with_logits(logits, wanted)
+
+    one = {"cross-entropy": nn.functional.cross_entropy, "study": sigmoid_bce}[criterion]
+    return lambda outputs, targets: torch.stack(
+        [one(outputs[task], y) for task, y in targets.items()]
+    ).mean()
+
+
+def _read(model, task, logits, seconds, temperature) -> Iterator[Answer]:
+    if temperature is not None:
+        yield Answer(model, task, seconds, softmax(logits / temperature, axis=1))
+        return
+    exact, argmax = model_names(model, "study")
+    yield Answer(exact, task, seconds, named=exact_match(logits))
+    yield Answer(argmax, task, seconds, named=logits.argmax(axis=1))
+
+
+def exact_match(logits: np.ndarray) -> np.ndarray:
+    """The study's reading: the class whose sigmoid passes 0.5; -1 unless it is exactly one."""
+    passed = logits > 0
+    return np.where(passed.sum(axis=1) == 1, passed.argmax(axis=1), -1)
+
+
+def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
+    """The temperature under which softmax(logits / T) fits `y` best (Guo et al., ICML 2017)."""
+
+    def negative_log_likelihood(log_temperature):
+        scaled = log_softmax(logits / np.exp(log_temperature), axis=1)
+        return -scaled[np.arange(len(y)), y].mean()
+
+    return float(np.exp(minimize_scalar(negative_log_likelihood, bounds=(-2, 2)).x))
+
+
+def _draw_learning_curves(args, model):
+    name = model_names(model.name, args.criterion)[0]
+    histories = {
+        experiment: read_config(_model_path(args, model, experiment, args.seed[0]))["history"]
+        for experiment in EXPERIMENTS
+    }
+    path = args.paths.figure(file_name(args, "learning", name))
+    figures.learning_curves(histories, path, f"{name}: loss per epoch")
+
+
+def _model_path(args, model, experiment, seed) -> Path:
+    name = model_names(model.name, args.criterion)[0]
+    return args.paths.model(file_name(args, name, experiment, f"seed {seed}") + ".safetensors")
+
+
+def _checkpoint(args, data, path) -> Path:
+    """Named after what it is trained on, so that another data set never resumes from it."""
+    files = {name: fingerprint(one) for name, one in data.inputs.items()}
+    said = json.dumps([files, args.preset, args.limit, args.split], sort_keys=True)
+    identity = hashlib.sha256(said.encode()).hexdigest()[:12]
+    checkpoint = path.with_name(f".{path.stem}.{identity}.checkpoint.safetensors")
+    if args.force:
+        checkpoint.unlink(missing_ok=True)
+    return checkpoint
