@@ -287,7 +287,9 @@ def _number(value: object) -> float:
 class _Text(HTMLParser):
     """Collects the text of a fragment; only block tags part words (``<b>C</b>are`` is Care)."""
 
-    BLOCKS = frozenset("p br li ul ol div td th tr table h1 h2 h3 h4 h5 h6 dt dd blockquote".split())
+    BLOCKS = frozenset(
+        "p br li ul ol div td th tr table h1 h2 h3 h4 h5 h6 dt dd blockquote".split()
+    )
 
     def __init__(self):
         super().__init__(convert_charrefs=True)

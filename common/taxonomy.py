@@ -106,12 +106,12 @@ FASHION_CATEGORY = _types(
         "Rucksacks | Trolley Bag | Waist Pouch | Mobile Pouch | Tablet Sleeve | Wallets | Belts | "
         "Sunglasses | Caps | Hat | Headband | Hair Accessory | Ties | Ties and Cufflinks | "
         "Cufflinks | Suspenders | Scarves | Stoles | Mufflers | Gloves | Wristbands | Umbrellas | "
-        "Accessory Gift Set",
+        "Travel Accessory | Accessory Gift Set",
     }
 )
 FASHION_DROPPED = frozenset(
     (
-        "Socks | Booties Socks | Watches | Earrings | Pendant | Ring | Bangle | Bracelet | "
+        "Socks | Watches | Earrings | Pendant | Ring | Bangle | Bracelet | "
         "Necklace and Chains | Jewellery Set | Perfume and Body Mist | Deodorant | "
         "Fragrance Gift Set | Lipstick | Lip Gloss | Lip Liner | Lip Care | Lip Plumper | "
         "Nail Polish | Nail Essentials | Kajal and Eyeliner | Eyeshadow | Mascara | Eye Cream | "
@@ -119,8 +119,8 @@ FASHION_DROPPED = frozenset(
         "Beauty Accessory | Face Moisturisers | Face Wash and Cleanser | "
         "Face Scrub and Exfoliator | Face Serum and Gel | Mask and Peel | Toner | Sunscreen | "
         "Body Lotion | Body Wash and Scrub | Hair Colour | Mens Grooming Kit | Shoe Accessories | "
-        "Shoe Laces | Travel Accessory | Key chain | Water Bottle | Cushion Covers | Ipad | "
-        "Footballs | Basketballs | Free Gifts | Vouchers"
+        "Shoe Laces | Key chain | Water Bottle | Cushion Covers | Ipad | "
+        "Footballs | Basketballs | Free Gifts"
     ).split(" | ")
 )
 
