@@ -74,7 +74,7 @@ def without_prices(text: str, own: set[str]) -> str:
 def leaky_rows(table: pd.DataFrame, columns: Iterable[str] = ("title", "description")) -> pd.Series:
     """Per row what its text gives away: ``own price``, ``amount of money`` or ""."""
     verdicts = []
-    texts = table[list(columns)].agg(" ".join, axis=1)
+    texts = map(" ".join, zip(*(table[name] for name in columns), strict=True))
     for text, usd in zip(texts, table["price_usd"], strict=True):
         own = bool(_own(text, amounts(usd)))
         verdicts.append("own price" if own else "amount of money" if MONEY.search(text) else "")
@@ -85,9 +85,11 @@ def shared_across_sides(table: pd.DataFrame) -> dict[str, int]:
     """How many products, groups and whole texts lie on more than one side of the split."""
     text = (table["title"] + ". " + table["description"]).str.lower()
     keys = {"products": table["product_key"], "groups": table["group"], "texts": text}
-    return {
-        name: int((table["split"].groupby(key).nunique() > 1).sum()) for name, key in keys.items()
-    }
+    found = {}
+    for name, key in keys.items():
+        pairs = pd.DataFrame({"key": key, "side": table["split"]}).drop_duplicates()
+        found[name] = int((pairs["key"].value_counts() > 1).sum())
+    return found
 
 
 def near_duplicates_across_sides(

@@ -214,7 +214,7 @@ def _judge(products: pd.DataFrame, dropped: frozenset[str]) -> pd.DataFrame:
         "not wearable": (kind.isin(dropped), kind),
         "type not told by the source": (
             products["normalized_category"].isna() & (kind == taxonomy.HNM_UNTYPED),
-            kind,
+            products["title"],
         ),
         "type never seen": (products["normalized_category"].isna(), kind),
         "gender never seen": (products["normalized_gender"].isna(), products["said_gender"]),

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 SPLITS = ("train", "validation", "test")
 PRICE_BANDS = 5  # quintiles of each source
@@ -82,12 +82,12 @@ def assign(table: pd.DataFrame, seed: int = 0) -> pd.Series:
     Rows of one ``group`` (column of ``table``, else computed) share a side.
     """
     owner = table["group"] if "group" in table else groups(table)
-    return _divide(table, owner, seed)
+    return _divide(table, StratifiedGroupKFold(5, shuffle=True, random_state=seed), owner)
 
 
 def random_split(table: pd.DataFrame, seed: int = 0) -> pd.Series:
     """The study's split, for comparison: stratified likewise, but variants fall anywhere."""
-    return _divide(table, pd.Series(np.arange(len(table)), index=table.index), seed)
+    return _divide(table, StratifiedKFold(5, shuffle=True, random_state=seed), table["product_key"])
 
 
 def price_bands(table: pd.DataFrame) -> pd.Series:
@@ -97,13 +97,12 @@ def price_bands(table: pd.DataFrame) -> pd.Series:
     return table["dataset_source"] + " " + band.astype(str)
 
 
-def _divide(table: pd.DataFrame, owner: pd.Series, seed: int) -> pd.Series:
+def _divide(table: pd.DataFrame, folds, owner: pd.Series) -> pd.Series:
     bands = price_bands(table)
     split = pd.Series("train", index=table.index, name="split")
     # A fifth for testing; of the other four fifths, a fifth (16 % of all) for validation.
     for side in ("test", "validation"):
         rest = np.flatnonzero(split == "train")
-        folds = StratifiedGroupKFold(n_splits=5, shuffle=True, random_state=seed)
         _, chosen = next(folds.split(rest, bands.iloc[rest], owner.iloc[rest]))
         split.iloc[rest[chosen]] = side
     return split

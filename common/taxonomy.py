@@ -102,8 +102,9 @@ FASHION_CATEGORY = _types(
         "Salwar and Dupatta | Churidar | Patiala | Dupatta | Nehru Jackets",
         "Shoes": "Casual Shoes | Sports Shoes | Formal Shoes | Heels | Flats | Sandals | "
         "Sports Sandals | Flip Flops | Booties",
-        "Accessories": "Handbags | Backpacks | Clutches | Laptop Bag | Messenger Bag | Duffel Bag | "
-        "Rucksacks | Trolley Bag | Waist Pouch | Mobile Pouch | Tablet Sleeve | Wallets | Belts | "
+        "Accessories": "Handbags | Backpacks | Clutches | Laptop Bag | Messenger Bag | "
+        "Duffel Bag | Rucksacks | Trolley Bag | Waist Pouch | Mobile Pouch | Tablet Sleeve | "
+        "Wallets | Belts | "
         "Sunglasses | Caps | Hat | Headband | Hair Accessory | Ties | Ties and Cufflinks | "
         "Cufflinks | Suspenders | Scarves | Stoles | Mufflers | Gloves | Wristbands | Umbrellas | "
         "Travel Accessory | Accessory Gift Set",

@@ -1,0 +1,84 @@
+"""One product of the Fashion download: ``styles/<id>.json`` -> prices, brand, plain text.
+
+Apart from :mod:`common.sources` because worker processes import it: nothing heavy here.
+"""
+
+from html.parser import HTMLParser
+from pathlib import Path
+
+import orjson
+
+# In this order they make the description; the last three are missing for most products.
+DESCRIPTORS = ("description", "materials_care_desc", "style_note", "size_fit_desc")
+
+
+def read_detail(path: str) -> dict:
+    """One ``styles/<id>.json``; a file that cannot be used gives only its ``problem``."""
+    try:
+        data = orjson.loads(Path(path).read_bytes())["data"]
+        descriptors = data.get("productDescriptors") or {}
+        texts = [plain_text((descriptors.get(k) or {}).get("value")) for k in DESCRIPTORS]
+        return {
+            "discounted_inr": _number(data["discountedPrice"]),
+            "list_inr": _number(data["price"]),
+            "brand": str(data.get("brandName") or "").strip(),
+            "age_group": str(data.get("ageGroup") or ""),
+            # Some products repeat one text in two fields.
+            "description": " ".join(dict.fromkeys(filter(None, texts))),
+            "rating": str(data.get("myntraRating", "")),
+            "vat": str(data.get("vat", "")),
+            "problem": "",
+        }
+    except FileNotFoundError:
+        return {"problem": "no JSON"}
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, OSError):
+        return {"problem": "broken JSON"}
+
+
+def _number(value: object) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+class _Text(HTMLParser):
+    """Collects the text of a fragment; only block tags part words (``<b>C</b>are`` is Care)."""
+
+    BLOCKS = frozenset(
+        "p br li ul ol div td th tr table h1 h2 h3 h4 h5 h6 dt dd blockquote".split()
+    )
+
+    def __init__(self):
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self.hidden = 0
+
+    def handle_starttag(self, tag, attrs):
+        self.hidden += tag in ("style", "script")
+        if tag in self.BLOCKS:
+            self.parts.append(" ")
+
+    def handle_endtag(self, tag):
+        self.hidden -= tag in ("style", "script")
+        if tag in self.BLOCKS:
+            self.parts.append(" ")
+
+    def handle_data(self, data):
+        if self.hidden <= 0:
+            self.parts.append(data)
+
+
+def plain_text(markup: str | None) -> str:
+    """Tags off, entities decoded, white space single; what says nothing (``NA``, ``-``) is "".
+
+    The standard library's parser, since it does the catalogue's 44 thousand products in
+    seconds, six times as fast as BeautifulSoup on the same parser.
+    """
+    if not markup:
+        return ""
+    parser = _Text()
+    parser.feed(markup)
+    parser.close()
+    text = " ".join("".join(parser.parts).split())
+    return "" if text.strip(".-").upper() in ("", "NA", "N/A", "NULL", "NONE") else text
