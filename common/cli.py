@@ -53,6 +53,25 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
     return made
 
 
+def price_options(made: argparse.ArgumentParser) -> None:
+    """Adds the flags of the two price stages."""
+    group = made.add_argument_group("what to run (default: all of it)")
+    group.add_argument(
+        "--experiment",
+        nargs="+",
+        choices=("metadata", "cluster"),
+        default=["metadata", "cluster"],
+        help="what stands beside the embeddings: the product's metadata, its clusters",
+    )
+    group.add_argument(
+        "--features",
+        nargs="+",
+        choices=("study", "listing"),
+        default=["study", "listing"],
+        help="the study's own columns, those and all that a listing can state",
+    )
+
+
 def parse(made: argparse.ArgumentParser, argv: list[str] | None = None) -> argparse.Namespace:
     """Parses the command line and adds ``args.paths``."""
     args = made.parse_args(argv)

@@ -3,6 +3,7 @@
 Classifiers return {task: logits (n, n_classes)}; each keeps in `arguments` what rebuilds it.
 """
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -140,3 +141,71 @@ class ClipFusion(nn.Module):
         image = torch.where(image_missing[:, None], self.no_image, image)
         text = torch.where(text_missing[:, None], self.no_text, text)
         return self.heads(self.mlp(torch.cat([image, text], dim=1)))
+
+
+class AdvancedMLP(nn.Module):
+    """The study's price network: 512-256-128-64, batch norm, swish, dropout; USD as it is.
+
+    Takes (n, inputs), returns USD (n,).
+    """
+
+    WIDTHS, DROPOUT = (512, 256, 128, 64), (0.3, 0.3, 0.2, 0.1)
+
+    def __init__(self, inputs: int):
+        super().__init__()
+        self.arguments = {"inputs": inputs}
+        self.body = _normed_mlp(inputs, self.WIDTHS, self.DROPOUT)
+        self.head = nn.Linear(self.WIDTHS[-1], 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.head(self.body(features)).squeeze(1)
+
+    def usd(self, outputs: np.ndarray) -> np.ndarray:
+        return outputs
+
+
+class TwoHeadedMLP(nn.Module):
+    """Our price network: one body, one head for the log price and one for USD.
+
+    The log head gets cheap goods right in proportion, the USD head dear ones in dollars; the
+    price is the mean of both. Takes (n, inputs), returns {"log": (n,), "usd": (n,)}, both
+    standardised with the given means and standard deviations of the training prices.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        widths: tuple[int, ...],
+        dropout: float,
+        log_scale: tuple[float, float],
+        usd_scale: tuple[float, float],
+    ):
+        super().__init__()
+        self.arguments = {
+            "inputs": inputs,
+            "widths": list(widths),
+            "dropout": dropout,
+            "log_scale": list(log_scale),
+            "usd_scale": list(usd_scale),
+        }
+        self.body = _normed_mlp(inputs, widths, (dropout,) * len(widths))
+        self.heads = nn.Linear(widths[-1], 2)
+        self.log_scale, self.usd_scale = log_scale, usd_scale
+
+    def forward(self, features: Tensor) -> dict[str, Tensor]:
+        log, usd = self.heads(self.body(features)).unbind(1)
+        return {"log": log, "usd": usd}
+
+    def usd(self, outputs: dict[str, np.ndarray]) -> np.ndarray:
+        (log_mean, log_std), (usd_mean, usd_std) = self.log_scale, self.usd_scale
+        by_log = np.exp(outputs["log"] * log_std + log_mean)
+        return (by_log + outputs["usd"] * usd_std + usd_mean) / 2
+
+
+def _normed_mlp(inputs: int, widths: tuple[int, ...], dropout: tuple[float, ...]) -> nn.Sequential:
+    """Linear, batch norm, SiLU (swish) and dropout for each width."""
+    layers = []
+    for width, rate in zip(widths, dropout, strict=True):
+        layers += [nn.Linear(inputs, width), nn.BatchNorm1d(width), nn.SiLU(), nn.Dropout(rate)]
+        inputs = width
+    return nn.Sequential(*layers)

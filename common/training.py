@@ -36,6 +36,7 @@ class TrainConfig:
     plateau_patience: int = 5
     patience: int | None = None  # epochs without a better monitor before stopping
     grad_clip: float | None = None  # largest gradient norm
+    amp: bool = True  # mixed precision, where the device computes in it
 
 
 @dataclass
@@ -131,9 +132,9 @@ def fit(
     model.to(device)
     parameters = [p for p in model.parameters() if p.requires_grad]
     kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[config.optimizer]
-    optimizer = kind(parameters, lr=config.lr, weight_decay=config.weight_decay)
+    optimizer = kind(parameters, lr=config.lr, weight_decay=config.weight_decay, fused=True)
     scheduler = _scheduler(optimizer, config, len(train_batches))
-    amp_dtype = _amp_dtype(device)
+    amp_dtype = mixed_precision(device) if config.amp else None
     scaler = torch.amp.GradScaler(device.type, enabled=amp_dtype == torch.float16)
     history, best_state = History(), None
     if checkpoint is not None and checkpoint.exists():
@@ -261,7 +262,8 @@ def _outputs(model, batches, device):
     return _concatenate(outputs), _concatenate(targets)
 
 
-def _amp_dtype(device: torch.device):
+def mixed_precision(device: torch.device) -> torch.dtype | None:
+    """The type to autocast to on `device`; None where float32 is as fast."""
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float16
     # Without instructions for it bfloat16 is emulated, several times slower than float32.

@@ -1,0 +1,165 @@
+"""What both price stages share: the features of an experiment, its runs, and a result's row.
+
+Two sets of features, kept apart so that a comparison with the study compares models only:
+
+``study``    what the study used: source, gender, category and usage beside the embeddings.
+``listing``  that and what a seller can state: brand, product type, section, appearance, colour,
+             and the attributes that the language model read from the description.
+
+In the experiment "cluster + embedding" the clusters of stage 2 stand in for the study's metadata.
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from common import dataset as data
+from common import metrics
+from common.artifacts import StageError, hardware, require
+from common.dataset import Dataset
+
+EXPERIMENTS = {"metadata": "metadata + embedding", "cluster": "cluster + embedding"}
+ROW_KEY = ("experiment", "features", "model", "split", "seed")
+
+STUDY_COLUMNS = ("dataset_source", "normalized_gender", "normalized_category", "normalized_usage")
+LISTING_COLUMNS = (
+    "brand",
+    "product_type",
+    "section",
+    "appearance",
+    "colour",
+    "llm_brand",
+    "llm_material",
+    "llm_style",
+    "llm_main_item",
+)
+CLUSTER_PREFIX = "cluster_"
+
+# A value seen more rarely tells a model which product it is rather than what it is worth.
+RAREST = 5
+
+
+def load(args: argparse.Namespace) -> Dataset:
+    """The data set, with the clusters of stage 2 in its table if an experiment needs them.
+
+    They become columns ``cluster_<method>``. Raises StageError when stage 2 has not run, or not
+    on all of these products.
+    """
+    dataset = data.load(args)
+    path, command = args.paths.clusters, "python clustering_DEC.py"
+    # An input of the results even of a run that leaves them out, so that it can be added to.
+    dataset.inputs["clusters"] = path if path.exists() else "none"
+    if "cluster" in args.experiment:
+        clusters = pd.read_csv(require(path, command), dtype=str, index_col="product_key")
+        clusters = clusters.add_prefix(CLUSTER_PREFIX)
+        absent = ~dataset.table["product_key"].isin(clusters.index)
+        if absent.any():
+            raise StageError(
+                f"{path} lacks {absent.sum()} of these {len(absent)} products; "
+                f"make it anew with: {command} --force"
+            )
+        dataset.table = dataset.table.join(clusters, on="product_key")
+    return dataset
+
+
+def runs(args: argparse.Namespace) -> Iterator[tuple[str, str, int]]:
+    """(experiment, feature set, seed) of each run that the command line asks for."""
+    for experiment in args.experiment:
+        for features in args.features:
+            for seed in args.seed:
+                yield EXPERIMENTS[experiment], features, seed
+
+
+def columns(table: pd.DataFrame, experiment: str, features: str) -> list[str]:
+    """The categorical columns that a model of this experiment and feature set sees."""
+    if experiment == EXPERIMENTS["cluster"]:
+        chosen = [name for name in table if name.startswith(CLUSTER_PREFIX)]
+    else:
+        chosen = list(STUDY_COLUMNS)
+    return chosen + (list(LISTING_COLUMNS) if features == "listing" else [])
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """One-hot encoding of categorical columns, beside embeddings of known widths.
+
+    categories: column -> the values that have a place of their own; whatever is rarer or was never
+    seen shares the column's last place. Plain lists, so that it goes into JSON as it is.
+    """
+
+    categories: dict[str, list[str]]
+    image_width: int
+    text_width: int
+
+    @classmethod
+    def fit(cls, dataset: Dataset, rows: np.ndarray, names: list[str]) -> "Encoder":
+        """Learns the values of the columns ``names`` from ``rows`` only."""
+        categories = {}
+        for name in names:
+            counts = dataset.table[name].iloc[rows].value_counts()
+            categories[name] = sorted(counts.index[counts >= RAREST])
+        return cls(categories, dataset.image.shape[1], dataset.text.shape[1])
+
+    @property
+    def names(self) -> list[str]:
+        """What each column of :meth:`matrix` is."""
+        found = [f"image {index}" for index in range(self.image_width)]
+        found += [f"text {index}" for index in range(self.text_width)]
+        return found + [
+            f"{c} = {v}" for c, known in self.categories.items() for v in [*known, "other"]
+        ]
+
+    def matrix(self, table: pd.DataFrame, image: np.ndarray, text: np.ndarray) -> np.ndarray:
+        """Image embedding, text embedding and one-hot columns: float32 (n_rows, len(names))."""
+        if (image.shape[1], text.shape[1]) != (self.image_width, self.text_width):
+            raise StageError(
+                f"embeddings of widths {image.shape[1]} and {text.shape[1]} do not fit this model "
+                f"({self.image_width} and {self.text_width}): use the preset it was trained with"
+            )
+        parts = [np.asarray(image, np.float32), np.asarray(text, np.float32)]
+        for name, known in self.categories.items():
+            codes = pd.Index(known).get_indexer(table[name])  # -1, the last place, where unknown
+            parts.append(np.eye(len(known) + 1, dtype=np.float32)[codes])
+        return np.concatenate(parts, axis=1)
+
+    def as_dict(self) -> dict:
+        return asdict(self)
+
+
+def row(
+    dataset: Dataset,
+    learned: np.ndarray,
+    test: np.ndarray,
+    predicted: np.ndarray,
+    model: str,
+    seconds: tuple[float, float] = (0.0, 0.0),
+    **run: object,
+) -> dict:
+    """One row of a results table.
+
+    learned, test: row numbers; predicted: (len(test),) USD; seconds: of fitting and predicting;
+    run: experiment, features, split, seed.
+    """
+    truth = dataset.table.iloc[test]
+    return {
+        "experiment": run["experiment"],
+        "features": run["features"],
+        "model": model,
+        "split": run["split"],
+        "text": dataset.text_setting,
+        "seed": run["seed"],
+        "n_train": len(learned),
+        "n_test": len(test),
+        **metrics.regression(truth["price_usd"], predicted, truth["dataset_source"]),
+        "fit_seconds": seconds[0],
+        "predict_seconds": seconds[1],
+        "device": hardware(),
+    }
+
+
+def slug(*parts: object) -> str:
+    """A file name: ``("LightGBM", "metadata + embedding")`` -> ``LightGBM_metadata-embedding``."""
+    return "_".join("-".join(str(part).replace("+", " ").split()) for part in parts)

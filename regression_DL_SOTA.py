@@ -1,0 +1,90 @@
+"""Stage 4b: the price in USD by neural networks: the study's Advanced MLP, and ours.
+
+Learns the price from raw image and text embeddings with metadata or with the clusters of stage 2
+beside them, on the study's own columns and on what a listing can state (see common/pricing.py).
+
+    --recipe ours   (default) one body, two heads: log price (Huber) and USD (squared error),
+                    the price is their mean; AdamW, one cycle, bfloat16. Its settings were chosen
+                    on validation rows; with them fixed it learns from training and validation.
+    --recipe study  the study's Advanced MLP: 512-256-128-64, batch norm, swish, dropout, squared
+                    error in USD, Adam, up to 300 epochs, stopped by 20 % validation rows
+
+Reads   data/dataset_with_llm.csv, data/img_emb.npy, data/wrd_emb.npy, data/clusters.csv
+Writes  data/results/regression_DL_SOTA.csv, data/models/regression_DL_SOTA/ (safetensors + JSON),
+        data/figures/regression_DL_SOTA_*.png (parity, residuals, learning curves)
+
+    python regression_DL_SOTA.py --data-dir data/sample                 the sample catalogue
+    python regression_DL_SOTA.py --data-dir data/study --raw-dir PATH   the two Kaggle downloads
+    python regression_DL_SOTA.py --data-dir data/study --raw-dir PATH --recipe study ours \\
+        --seed 0 1 2 3 4                                                the README's table
+    python regression_DL_SOTA.py --data-dir data/study --raw-dir PATH --preset study
+
+It reproduces the README's table of neural price models.
+"""
+
+import time
+
+from common import cli
+from common.artifacts import Results
+
+NAMES = {"study": "Advanced MLP", "ours": "Two-headed MLP"}
+
+
+def main() -> None:
+    parser = cli.parser(__doc__)
+    cli.price_options(parser)
+    parser.add_argument_group("how to learn").add_argument(
+        "--recipe", nargs="+", choices=("ours", "study"), default=["ours"], help="whose (ours)"
+    )
+    args = cli.parse(parser)
+
+    import numpy as np
+
+    from common import dataset as data
+    from common import figures, price_recipes, pricing
+
+    # The rows of each side, and the target in USD.
+    device = cli.device(args)
+    dataset = pricing.load(args)
+    table = dataset.table
+    train, validation, test = data.sides(table)
+    learn = np.concatenate([train, validation])
+    usd = table["price_usd"].to_numpy(np.float32)
+    results = Results(
+        args.paths.results("regression_DL_SOTA"), args, dataset.inputs, pricing.ROW_KEY
+    )
+
+    for experiment, features, seed in pricing.runs(args):
+        row = {"experiment": experiment, "features": features, "seed": seed, "split": args.split}
+        encoder = pricing.Encoder.fit(dataset, learn, pricing.columns(table, experiment, features))
+        matrix = encoder.matrix(table, dataset.image, dataset.text)
+
+        for recipe in args.recipe:
+            name = NAMES[recipe]
+            if results.done(**row, model=name):
+                continue
+            cli.seed_everything(seed)
+            started = time.perf_counter()
+            fit = price_recipes.RECIPES[recipe]
+            model, history, learned = fit(encoder, matrix, usd, train, validation, seed, device)
+            fitted = time.perf_counter()
+            predicted = model.predict_matrix(matrix[test], device)
+            seconds = (fitted - started, time.perf_counter() - fitted)
+
+            label = pricing.slug("regression_DL_SOTA", recipe, experiment, features, args.split)
+            kept = args.paths.model("regression_DL_SOTA", f"{label}_seed{seed}.safetensors")
+            model.save(kept, experiment=experiment, features=features, seed=seed, recipe=recipe)
+            title, figure = f"{name}, {experiment}, {features} features", args.paths.figure
+            truth = (usd[test], predicted, table["dataset_source"].iloc[test])
+            figures.price_parity(*truth, figure(f"{label}_parity"), title)
+            figures.residuals(*truth, figure(f"{label}_residuals"), title)
+            figures.learning_curves({name: vars(history)}, figure(f"{label}_learning"), title)
+            results.add(
+                **pricing.row(dataset, learned, test, predicted, name, seconds, **row),
+                epochs=history.epochs,
+            )
+    results.finish()
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,197 @@
+"""The two price stages on a small table whose prices follow a known rule."""
+
+import dataclasses
+import json
+import sys
+
+import lightgbm
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import regression_DL_SOTA
+import regression_ML
+from common import dataset as data
+from common import metrics, networks, price_recipes, pricing
+from common.artifacts import StageError
+from common.price_model import PriceModel
+
+# Networks this small are faster on one core, and do not fight over the others.
+torch.set_num_threads(1)
+CPU = torch.device("cpu")
+ROWS = 400
+
+
+def make_dataset(path) -> data.Dataset:
+    """Prices of 5 to 60 USD: a brand's level, times what the image embedding shows."""
+    draw = np.random.default_rng(7)
+    brands = draw.choice(["Plain", "Good", "Fine"], ROWS)
+    image, text = draw.normal(size=(ROWS, 24)), draw.normal(size=(ROWS, 12))
+    level = pd.Series(brands).map({"Plain": 8, "Good": 16, "Fine": 32}).to_numpy()
+    table = pd.DataFrame(
+        {
+            "product_key": [f"HNM:{row:07}" for row in range(ROWS)],
+            "dataset_source": draw.choice(["HNM", "FASHION"], ROWS),
+            "price_usd": level * np.exp(0.3 * np.tanh(image[:, 0])),
+            "split": np.repeat(["train", "validation", "test"], [260, 60, 80]),
+            "brand": brands,
+        }
+    )
+    names = {*pricing.STUDY_COLUMNS, *pricing.LISTING_COLUMNS} - set(table)
+    table = table.assign(**dict.fromkeys(sorted(names), "same"))
+    table.to_csv(path, index=False)
+    return data.Dataset(
+        table, image.astype(np.float32), text.astype(np.float32), "clean", {"table": path}
+    )
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    return make_dataset(tmp_path / "dataset_with_llm.csv")
+
+
+@pytest.fixture
+def encoded(dataset):
+    names = pricing.columns(dataset.table, "metadata + embedding", "listing")
+    train, validation, test = data.sides(dataset.table)
+    encoder = pricing.Encoder.fit(dataset, train, names)
+    matrix = encoder.matrix(dataset.table, dataset.image, dataset.text)
+    return encoder, matrix, dataset.table["price_usd"].to_numpy(np.float32), train, validation, test
+
+
+@pytest.fixture
+def run(dataset, tmp_path, monkeypatch):
+    """Runs a stage's main() on the data set with a command line; returns its results table."""
+
+    def run_stage(stage, *arguments):
+        monkeypatch.setattr(data, "load", lambda args: dataset)
+        line = [f"{stage.__name__}.py", "--data-dir", str(tmp_path), *arguments]
+        monkeypatch.setattr(sys, "argv", line)
+        stage.main()
+        return pd.read_csv(tmp_path / "results" / f"{stage.__name__}.csv")
+
+    return run_stage
+
+
+def test_encoder_pools_what_is_rare_or_unseen_and_reads_nothing_but_its_rows(dataset):
+    dataset.table.loc[:2, "brand"] = "Rare"
+    dataset.table.loc[300:, "brand"] = "Later"
+    encoder = pricing.Encoder.fit(dataset, np.arange(260), ["brand"])
+    assert encoder.categories == {"brand": ["Fine", "Good", "Plain"]}
+    assert encoder.names[-4:] == [f"brand = {v}" for v in ("Fine", "Good", "Plain", "other")]
+    matrix = encoder.matrix(dataset.table, dataset.image, dataset.text)
+    assert matrix.shape == (ROWS, len(encoder.names))
+    assert matrix[[0, 300], -1].tolist() == [1, 1]
+    assert (matrix[:, -4:].sum(axis=1) == 1).all()
+
+
+def test_feature_sets_differ_in_what_only_a_listing_states(dataset):
+    table = dataset.table.assign(cluster_dec="3")
+    for experiment, own in (
+        ("metadata + embedding", list(pricing.STUDY_COLUMNS)),
+        ("cluster + embedding", ["cluster_dec"]),
+    ):
+        assert pricing.columns(table, experiment, "study") == own
+        assert pricing.columns(table, experiment, "listing") == own + list(pricing.LISTING_COLUMNS)
+
+
+def test_embeddings_of_another_preset_are_refused(dataset, encoded):
+    with pytest.raises(StageError, match="use the preset it was trained with"):
+        encoded[0].matrix(dataset.table, dataset.image[:, :5], dataset.text)
+
+
+def test_advanced_mlp_is_the_study_s():
+    network = networks.AdvancedMLP(inputs=100)
+    kinds = [type(layer).__name__ for layer in network.body]
+    assert kinds == ["Linear", "BatchNorm1d", "SiLU", "Dropout"] * 4
+    assert [layer.out_features for layer in network.body[::4]] == [512, 256, 128, 64]
+    assert [layer.p for layer in network.body[3::4]] == [0.3, 0.3, 0.2, 0.1]
+    assert network(torch.zeros(7, 100)).shape == (7,)
+
+
+@pytest.mark.parametrize("recipe", ["study", "ours"])
+def test_recipe_learns_and_the_kept_model_predicts_the_same(
+    recipe, dataset, encoded, tmp_path, monkeypatch
+):
+    few_rows = dataclasses.replace(price_recipes.STUDY, batch_size=32, epochs=60)
+    monkeypatch.setattr(price_recipes, "STUDY", few_rows)
+    encoder, matrix, usd, train, validation, test = encoded
+    torch.manual_seed(0)
+    model, history, learned = price_recipes.RECIPES[recipe](
+        encoder, matrix, usd, train, validation, 0, CPU
+    )
+    assert set(learned) >= set(train) and not set(learned) & set(test)
+    assert history.epochs == len(history.train_loss)
+    predicted = model.predict_matrix(matrix[test], CPU)
+    r2 = metrics.regression(usd[test], predicted, dataset.table["dataset_source"].iloc[test])["r2"]
+    assert r2 > 0.7
+
+    path = tmp_path / "model.safetensors"
+    model.save(path, recipe=recipe)
+    reloaded = PriceModel.load(path)
+    again = reloaded.predict(dataset.table.iloc[test], dataset.image[test], dataset.text[test])
+    np.testing.assert_allclose(again, predicted, rtol=1e-5, atol=1e-5)
+    assert json.loads(path.with_suffix(".json").read_text("utf-8"))["recipe"] == recipe
+
+
+def test_classical_stage_writes_a_row_per_model_and_goes_on(run, dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(regression_ML, "TREES", 60)
+    table = run(regression_ML, "--experiment", "metadata", "--features", "listing")
+    rows = table.set_index("model")
+    assert list(rows.index) == [
+        "Median by source", "LinearRegression", "Ridge", "kNN", "XGBoost", "LightGBM",
+    ]  # fmt: skip
+    assert (rows["n_train"] == 320).all() and (rows["n_test"] == 80).all()
+    assert rows.loc["Median by source", "r2"] < 0.2 < 0.8 < rows.loc["LightGBM", "r2"]
+    for figure in ("parity", "residuals", "importances"):
+        assert list((tmp_path / "figures").glob(f"regression_ML_LightGBM_*_{figure}.png"))
+
+    # The kept trees alone give the row's own figures.
+    (kept,) = (tmp_path / "models" / "regression_ML").glob("*LightGBM*.txt")
+    known = json.loads(kept.with_suffix(".encoder.json").read_text("utf-8"))
+    test = data.sides(dataset.table)[2]
+    matrix = pricing.Encoder(**known).matrix(dataset.table, dataset.image, dataset.text)[test]
+    again = lightgbm.Booster(model_file=kept).predict(matrix)
+    truth = dataset.table.iloc[test]
+    scored = metrics.regression(truth["price_usd"], again, truth["dataset_source"])
+    assert scored["mae"] == pytest.approx(rows.loc["LightGBM", "mae"], rel=1e-5)
+
+    monkeypatch.setattr(regression_ML, "models", lambda seed: {})
+    more = run(regression_ML, "--experiment", "metadata")
+    assert len(more) == len(table) + 1  # the study's features: only the medians were missing
+    pd.testing.assert_frame_equal(more.iloc[: len(table)], table)
+
+
+def test_neural_stage_writes_a_row_per_recipe_and_seed(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(price_recipes, "OURS", price_recipes.TrainConfig(3, 64, 1e-3))
+    table = run(
+        regression_DL_SOTA,
+        *("--experiment", "metadata", "--features", "study", "--seed", "0", "1"),
+    )
+    assert list(table["seed"]) == [0, 1] and (table["epochs"] == 3).all()
+    assert table["r2"].nunique() == 2
+    kept = sorted(path.suffix for path in (tmp_path / "models" / "regression_DL_SOTA").iterdir())
+    assert kept == [".json", ".json", ".safetensors", ".safetensors"]
+
+
+@pytest.mark.parametrize("stage", [regression_ML, regression_DL_SOTA])
+def test_missing_clusters_name_the_stage_that_makes_them(run, stage):
+    with pytest.raises(StageError, match=r"clusters\.csv is missing.*clustering_DEC\.py"):
+        run(stage)
+
+
+def test_clusters_of_other_products_are_refused(run, dataset, tmp_path):
+    keys = dataset.table["product_key"]
+    pd.DataFrame({"product_key": keys[:-3], "dec": 1}).to_csv(tmp_path / "clusters.csv")
+    with pytest.raises(StageError, match="lacks 3 of these 400"):
+        run(regression_ML)
+
+
+def test_clusters_join_by_key_as_categories(run, dataset, tmp_path, monkeypatch):
+    monkeypatch.setattr(regression_ML, "models", lambda seed: {})
+    keys = dataset.table["product_key"]
+    clusters = pd.DataFrame({"product_key": keys, "dec": np.arange(ROWS) % 4})
+    clusters.iloc[::-1].to_csv(tmp_path / "clusters.csv", index=False)
+    run(regression_ML, "--experiment", "cluster")
+    assert list(dataset.table["cluster_dec"][:5]) == ["0", "1", "2", "3", "0"]
