@@ -39,7 +39,7 @@ def adopt(data_dir: Path, target: Path) -> None:
     if not any(table.name != SUMMARY for table in tables):
         raise StageError(f"{data_dir} holds no results; run the stages with --data-dir {data_dir}")
     target.mkdir(parents=True, exist_ok=True)
-    for old in target.iterdir():
+    for old in [*target.glob("*.csv"), *target.glob(f"*{MANIFEST}")]:
         old.unlink()
     for table in tables:
         with atomic(target / table.name) as part:

@@ -9,7 +9,8 @@ SUMMARY = "merged_dataset.summary.csv"
 MANIFEST = ".meta.json"
 
 # A results table is known by a column that only its kind has.
-KINDS = {"price": "r2", "classification": "f1_macro", "clustering": "nmi"}
+KINDS = {"price": "r2", "classification": "f1_macro", "clustering": "nmi", "summary": "outcome"}
+DETAILS = 4  # labels named in a line of the merge's account; the CSV has all
 TASKS = ("category", "gender", "usage", "usage_native")
 
 # What the study published beside what we measure: title, figure, kind, rows, baseline, column.
@@ -44,7 +45,9 @@ KOREAN = {
     "here": "이 저장소",
     "baseline here": "기준선",
     "source": "출처",
-    "reason": "사유",
+    "table": "표",
+    "outcome": "결과",
+    "detail": "내역",
     "rows": "행",
     "data": "데이터",
     "preset": "프리셋",
@@ -62,11 +65,10 @@ SYNTHETIC = {
 
 @dataclass
 class Kept:
-    """What is kept of a run: a frame per kind of result, the merge summary, the manifests."""
+    """What is kept of a run: a frame per kind of result and of the merge, the manifests."""
 
     name: str
     tables: dict
-    summary: object
     manifests: dict[str, dict]
     stages: dict[str, list[str]]  # kind -> the results tables it was read from
 
@@ -81,7 +83,6 @@ def read(folder: Path) -> Kept:
         for kind in (kind for kind, column in KINDS.items() if column in frame):
             frames.setdefault(kind, []).append(frame)
             stages.setdefault(kind, []).append(path.name)
-    summary = folder / SUMMARY
     manifests = {
         path.name.removesuffix(MANIFEST): json.loads(path.read_text("utf-8"))
         for path in sorted(folder.glob(f"*{MANIFEST}"))
@@ -89,7 +90,6 @@ def read(folder: Path) -> Kept:
     return Kept(
         folder.name,
         {kind: pd.concat(found, ignore_index=True) for kind, found in frames.items()},
-        pd.read_csv(summary) if summary.exists() else None,
         manifests,
         stages,
     )
@@ -146,9 +146,14 @@ def clustering(kept: Kept) -> list[list[str]]:
 
 
 def summary(kept: Kept) -> list[list[str]]:
-    """Raw rows of each source, and what became of them."""
-    frame = kept.summary.fillna("")
-    return [list(frame.columns), *frame.astype(str).to_numpy().tolist()]
+    """Raw rows of each source and table, and what became of them."""
+    frame = kept.tables["summary"].fillna("")
+    rows = [["source", "table", "outcome", "rows", "detail"]]
+    for one in frame.itertuples():
+        told = str(one.detail).split(", ")
+        detail = ", ".join(told[:DETAILS]) + (", ..." if len(told) > DETAILS else "")
+        rows.append([one.source, one.table, one.outcome, f"{one.rows:,}", detail])
+    return rows
 
 
 def cost(kept: Kept) -> list[list[str]]:
@@ -168,6 +173,8 @@ def cost(kept: Kept) -> list[list[str]]:
         ]
         for stage, made in stages.items()
     ]
+    if not rows:
+        raise KeyError("no manifests")
     everything = [one for made in stages.values() for one in made]
     total = sum(seconds for _, seconds, _ in everything)
     return [
@@ -210,8 +217,9 @@ def _mean(values, form: str) -> str:
     values = values.dropna()
     if values.empty:
         return "–"
-    spread = values.std() if len(values) > 1 else 0.0
-    return form.format(values.mean()) + (f" ± {form.format(spread)}" if spread else "")
+    if values.min() == values.max():
+        return form.format(values.mean())
+    return f"{form.format(values.mean())} ± {form.format(values.std())}"
 
 
 # --- text ------------------------------------------------------------------------------------
@@ -221,7 +229,7 @@ def markdown(kept: Kept, name: str, language: str = "en") -> str:
     """One table with the line above it that says what it was computed from."""
     try:
         rows = TABLES[name](kept)
-    except (KeyError, AttributeError):
+    except KeyError:  # a table that is not there
         return {"en": "*Not run yet.*\n", "ko": "*아직 실행하지 않음.*\n"}[language]
     if language == "ko":
         rows[0] = [KOREAN.get(title, title) for title in rows[0]]

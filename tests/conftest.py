@@ -1,0 +1,36 @@
+"""What the tests share: a small drawn catalogue, and the real data where it lies."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from shell import ROOT
+
+# Nothing may be fetched while testing; a model that wants the hub must say so instead.
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Folder of the `fixture` and `study` cuts of the real downloads, beside the repository."""
+    folder = ROOT.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("needs cuts of the two Kaggle downloads in ../shared/data")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sample_raw(tmp_path_factory) -> Path:
+    """Raw folder of a drawn catalogue of 120 products, both layouts. Read only: copy to change."""
+    from common.sample.catalogue import write
+
+    raw = tmp_path_factory.mktemp("sample") / "raw"
+    write(raw, 120, 0)
+    return raw
+
+
+@pytest.fixture
+def raw(sample_raw, tmp_path) -> Path:
+    """The drawn catalogue's raw folder, a copy to spoil."""
+    return shutil.copytree(sample_raw, tmp_path / "raw")
