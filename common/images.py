@@ -1,0 +1,120 @@
+"""Image files to batches of pixels: decoded in worker processes, broken ones set aside by name."""
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import Compose
+
+# From here on worker processes pay for their start.
+_WORKERS_FROM = 256
+
+
+class BrokenImageError(Exception):
+    """An image that cannot be decoded; the text is the reason."""
+
+
+class Pixels:
+    """What a model wants to see: an open_clip or timm validation transform, taken apart.
+
+    The workers resize and crop and hand over bytes (a quarter of the floats); the device that
+    computes normalises.
+    """
+
+    def __init__(self, preprocess: Compose):
+        *geometry, _, normalise = preprocess.transforms
+        self.geometry = Compose(geometry)
+        self.mean = torch.tensor(normalise.mean).view(3, 1, 1)
+        self.std = torch.tensor(normalise.std).view(3, 1, 1)
+        blank = np.asarray(self.geometry(Image.new("RGB", (64, 64))))
+        self.height, self.width = blank.shape[:2]
+
+    def cut(self, image: Image.Image) -> torch.Tensor:
+        """An RGB image -> uint8 tensor (3, height, width)."""
+        array = np.array(self.geometry(image), dtype=np.uint8)
+        return torch.from_numpy(array).permute(2, 0, 1)
+
+    def normalise(self, batch: torch.Tensor, device: torch.device) -> torch.Tensor:
+        """uint8 (n, 3, height, width) -> float32, normalised, channels last, on ``device``."""
+        floats = batch.to(device, non_blocking=True).float().div_(255)
+        floats.sub_(self.mean.to(device)).div_(self.std.to(device))
+        return floats.contiguous(memory_format=torch.channels_last)
+
+
+def decode(source: str | Path | Image.Image, pixels: Pixels) -> torch.Tensor:
+    """An image file (or an open image) -> uint8 tensor (3, height, width).
+
+    JPEG files are decoded at the smallest power of two that is still twice the size wanted;
+    greyscale, palette and CMYK become RGB, transparency becomes white, and the camera's
+    orientation is honoured. Raises BrokenImageError with the reason.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = source if isinstance(source, Image.Image) else Image.open(source)
+            image.draft("RGB", (2 * pixels.width, 2 * pixels.height))
+            return pixels.cut(_rgb(image))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise BrokenImageError("decompression bomb: more pixels than any photograph") from error
+    except UnidentifiedImageError as error:
+        raise BrokenImageError("not an image") from error
+    except FileNotFoundError as error:
+        raise BrokenImageError("no such file") from error
+    # Pillow's decoders raise all of these on damaged files.
+    except (OSError, ValueError, SyntaxError, IndexError, EOFError) as error:
+        raise BrokenImageError(" ".join(str(error).split()) or "damaged") from error
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    image = ImageOps.exif_transpose(image)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return image.convert("RGB")
+
+
+class _Files(Dataset):
+    def __init__(self, paths: Sequence[Path], pixels: Pixels):
+        self.paths, self.pixels = paths, pixels
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, position: int):
+        try:
+            return position, decode(self.paths[position], self.pixels)
+        except BrokenImageError as error:
+            return position, str(error)
+
+
+def _collate(items: list) -> tuple[list[int], torch.Tensor | None, dict[int, str]]:
+    whole = [(position, value) for position, value in items if isinstance(value, torch.Tensor)]
+    broken = {position: value for position, value in items if isinstance(value, str)}
+    batch = torch.stack([value for _, value in whole]) if whole else None
+    return [position for position, _ in whole], batch, broken
+
+
+def batches(
+    paths: Sequence[Path],
+    pixels: Pixels,
+    batch_size: int,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Iterator[tuple[list[int], torch.Tensor | None, dict[int, str]]]:
+    """Yields (positions, uint8 batch, {position: reason}) over ``paths``, in order."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    loader = DataLoader(
+        _Files(paths, pixels),
+        batch_size,
+        num_workers=min(cores, 16) if len(paths) >= _WORKERS_FROM else 0,
+        collate_fn=_collate,
+        pin_memory=torch.cuda.is_available(),
+    )
+    for positions, batch, broken in loader:
+        yield positions, batch, broken
+        progress(len(positions) + len(broken))

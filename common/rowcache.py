@@ -1,0 +1,74 @@
+"""A file of computed rows by key: what a kill or a change of 1 % of the products must not cost."""
+
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+
+from common.artifacts import StageError
+
+_CHUNK = 4096
+
+
+class RowCache:
+    """Feature rows (float16) keyed by what they were computed from, in one SQLite file.
+
+    Every :meth:`put` is a transaction, so that a kill costs one batch; two processes may use the
+    file at once. Float16 keeps three digits, as many as the bfloat16 towers that fill it.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(self._connect()) as database, database:
+            database.execute("CREATE TABLE IF NOT EXISTS rows (key BLOB PRIMARY KEY, value BLOB)")
+
+    def missing(self, keys: Sequence[bytes]) -> list[int]:
+        """Positions of the keys that are not there yet; of equal keys the first."""
+        with closing(self._connect()) as database:
+            known = {key for (key,) in database.execute("SELECT key FROM rows")}
+        first = {key: position for position, key in reversed(list(enumerate(keys)))}
+        return sorted(position for key, position in first.items() if key not in known)
+
+    def put(self, keys: Sequence[bytes], rows: np.ndarray) -> None:
+        """Stores ``rows`` (n, d) under ``keys``."""
+        values = [row.tobytes() for row in rows.astype(np.float16)]
+        try:
+            with closing(self._connect()) as database, database:
+                database.executemany(
+                    "INSERT OR REPLACE INTO rows VALUES (?, ?)", zip(keys, values, strict=True)
+                )
+        except sqlite3.OperationalError as error:
+            raise StageError(
+                f"cannot write {self.path}: {error}; make room (or choose another --data-dir) "
+                "and run the same command again"
+            ) from error
+
+    def take(self, keys: Sequence[bytes]) -> np.ndarray:
+        """The rows of ``keys`` (n, d) as float32, in their order; NaN where there is none."""
+        with closing(self._connect()) as database:
+            (width,) = database.execute("SELECT length(value) / 2 FROM rows").fetchone() or (0,)
+            taken = np.full((len(keys), width), np.nan, np.float32)
+            for start in range(0, len(keys), _CHUNK):
+                chunk = keys[start : start + _CHUNK]
+                marks = ",".join("?" * len(chunk))
+                query = f"SELECT key, value FROM rows WHERE key IN ({marks})"
+                found = dict(database.execute(query, list(chunk)))
+                for position, key in enumerate(chunk, start):
+                    if key in found:
+                        taken[position] = np.frombuffer(found[key], np.float16)
+        return taken
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self.path, timeout=60)
+
+
+def file_stamp(file: Path) -> str:
+    """What stands for a file's content: its name, size and time."""
+    try:
+        status = file.stat()
+    except OSError:
+        return f"{file.parent.name}/{file.name} is missing"
+    return f"{file.parent.name}/{file.name} {status.st_size} {status.st_mtime_ns}"
