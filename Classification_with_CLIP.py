@@ -29,6 +29,7 @@ def arguments():
 def main():
     args = arguments()
 
+    from dataclasses import asdict
     from functools import partial
 
     import numpy as np
@@ -51,12 +52,13 @@ def main():
             "CLIP Fusion",
             fusion,
             batches(data.image, data.text),
+            config,
             also={"CLIP Fusion, no text": image_only, "CLIP Fusion, no photo": text_only},
         ),
-        Model("CLIP image only", fusion, image_only, figures=False),
-        Model("CLIP text only", fusion, text_only, figures=False),
+        Model("CLIP image only", fusion, image_only, config, figures=False),
+        Model("CLIP text only", fusion, text_only, config, figures=False),
     ]
-    run_models(args, "Classification_with_CLIP", data, models, config)
+    run_models(args, "Classification_with_CLIP", data, models, {"train": asdict(config)})
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ Only the standard library is imported here: `--help` of every stage passes throu
 CRITERIA = ("cross-entropy", "study")
 
 
-def add_arguments(parser) -> None:
-    """Add `--criterion` to a stage's parser."""
+def add_arguments(parser, finetune: bool = False) -> None:
+    """Add `--criterion` to a stage's parser, and `--finetune` to one that has a backbone."""
     group = parser.add_argument_group("classification")
     group.add_argument(
         "--criterion",
@@ -19,6 +19,10 @@ def add_arguments(parser) -> None:
         default="cross-entropy",
         help="cross-entropy and argmax (default), or the study's: sigmoids, exact match at 0.5",
     )
+    if finetune:
+        group.add_argument(
+            "--finetune", action="store_true", help="train the backbone too, not only the heads"
+        )
 
 
 def model_names(model: str, criterion: str) -> tuple[str, ...]:

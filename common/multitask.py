@@ -30,7 +30,7 @@ class Model:
     """A network to train and score.
 
     build: {task: number of classes} -> network that returns {task: logits}.
-    batches: what it is trained and tested on.
+    batches: what it is trained and tested on. config: how it is trained.
     also: {model name: batches} on which the trained network answers again.
     resumable: keep a checkpoint per epoch, for training that takes long.
     """
@@ -38,6 +38,7 @@ class Model:
     name: str
     build: Callable[[dict[str, int]], nn.Module]
     batches: Batches
+    config: TrainConfig
     also: dict[str, Batches] = field(default_factory=dict)
     figures: bool = True
     resumable: bool = False
@@ -55,11 +56,12 @@ def array_batches(*arrays: np.ndarray, batch_size: int) -> Batches:
     return batches
 
 
-def run_models(args, stage: str, data: Dataset, models: list[Model], config: TrainConfig) -> None:
-    """Train and score `models` by the protocol of `classification.run_tasks`."""
-    results = Results(
-        args.paths.results(stage), args, data.inputs, KEY, settings={"train": asdict(config)}
-    )
+def run_models(args, stage: str, data: Dataset, models: list[Model], settings: dict) -> None:
+    """Train and score `models` by the protocol of `classification.run_tasks`.
+
+    `settings`: what the rows of the stage's table follow from, beside the data and the preset.
+    """
+    results = Results(args.paths.results(stage), args, data.inputs, KEY, settings)
     learners = [
         Learner(
             models=tuple(
@@ -67,7 +69,7 @@ def run_models(args, stage: str, data: Dataset, models: list[Model], config: Tra
                 for one in (model.name, *model.also)
                 for name in model_names(one, args.criterion)
             ),
-            fit=_learn(args, data, model, config),
+            fit=_learn(args, data, model),
             joint=True,
             figures=model.figures,
         )
@@ -80,12 +82,12 @@ def run_models(args, stage: str, data: Dataset, models: list[Model], config: Tra
     results.finish()
 
 
-def _learn(args, data, model, config):
+def _learn(args, data, model):
     def learn(problem: Problem) -> Iterator[Answer]:
         cli.seed_everything(problem.seed)
         classes = {task: len(names) for task, (_, names) in problem.targets.items()}
         network = model.build(classes)
-        seconds, temperature = _fit(args, data, problem, model, network, config)
+        seconds, temperature = _fit(args, data, problem, model, network)
         for name, batches in {model.name: model.batches, **model.also}.items():
             logits = predict(
                 network, batches(problem.test, None, False, problem.seed), cli.device(args)
@@ -96,7 +98,7 @@ def _learn(args, data, model, config):
     return learn
 
 
-def _fit(args, data, problem, model, network, config):
+def _fit(args, data, problem, model, network):
     """Train, keep the network under `data/models/`; returns seconds and {task: temperature}.
 
     Without temperatures under the study's criterion, which has no probabilities.
@@ -117,7 +119,7 @@ def _fit(args, data, problem, model, network, config):
         train,
         validation,
         loss(args.criterion),
-        config,
+        model.config,
         device,
         progress=f"{model.name} {problem.experiment} seed {problem.seed}",
         checkpoint=_checkpoint(args, data, path) if model.resumable else None,
@@ -134,7 +136,7 @@ def _fit(args, data, problem, model, network, config):
         "criterion": args.criterion,
         "temperature": temperature,
         "preset": args.preset,
-        "train": asdict(config),
+        "train": asdict(model.config),
         "history": asdict(history),
     }
     save_model(network, path, said)

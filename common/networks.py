@@ -3,6 +3,8 @@
 Classifiers return {task: logits (n, n_classes)}; each keeps in `arguments` what rebuilds it.
 """
 
+import itertools
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -66,8 +68,8 @@ class MultimodalCNN(nn.Module):
     def __init__(
         self,
         n_features: int,
-        text_dim: int,
         classes: dict[str, int],
+        text_dim: int,
         backbone: nn.Module | None = None,
         hidden: int = 512,
         dropout: float = 0.3,
@@ -209,3 +211,44 @@ def _normed_mlp(inputs: int, widths: tuple[int, ...], dropout: tuple[float, ...]
         layers += [nn.Linear(inputs, width), nn.BatchNorm1d(width), nn.SiLU(), nn.Dropout(rate)]
         inputs = width
     return nn.Sequential(*layers)
+
+
+class AutoEncoder(nn.Module):
+    """Fully connected, symmetric: `widths` from the input to the code, ReLU between, linear ends.
+
+    In training a share of the input is zeroed, so that the code has to hold what fills the gaps
+    (Vincent et al., "Stacked denoising autoencoders", JMLR 2010). Takes and returns (n, widths[0]).
+    """
+
+    def __init__(self, widths: tuple[int, ...], corruption: float = 0.2):
+        super().__init__()
+        self.arguments = {"widths": list(widths), "corruption": corruption}
+        self.corrupt = nn.Dropout(corruption)
+        self.encoder = _relu_mlp(widths)
+        self.decoder = _relu_mlp(widths[::-1])
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.decoder(self.encoder(self.corrupt(features)))
+
+
+class SoftAssignment(nn.Module):
+    """DEC's clustering layer: codes (n, d) -> cluster probabilities (n, k).
+
+    Student's t with one degree of freedom around `centres` (k, d); Xie et al., "Unsupervised deep
+    embedding for clustering analysis", ICML 2016, equation 1.
+    """
+
+    def __init__(self, centres: Tensor):
+        super().__init__()
+        self.centres = nn.Parameter(centres.clone())
+
+    def forward(self, codes: Tensor) -> Tensor:
+        closeness = 1 / (1 + torch.cdist(codes, self.centres).square())
+        return closeness / closeness.sum(dim=1, keepdim=True)
+
+
+def _relu_mlp(widths: tuple[int, ...]) -> nn.Sequential:
+    layers = []
+    for width, following in itertools.pairwise(widths):
+        layers += [nn.Linear(width, following), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])

@@ -139,10 +139,17 @@ def fit(
     history, best_state = History(), None
     if checkpoint is not None and checkpoint.exists():
         history, best_state = _resume(checkpoint, model, optimizer, scheduler, config)
-        if isinstance(train_batches, TensorBatches):
+        if hasattr(train_batches, "epoch"):  # what the order of the rows follows from
             train_batches.epoch = history.epochs
 
-    bar = tqdm(total=config.epochs, initial=history.epochs, desc=progress, disable=not progress)
+    bar = tqdm(
+        total=config.epochs,
+        initial=history.epochs,
+        desc=progress,
+        unit="epoch",
+        leave=False,
+        disable=None if progress else True,  # None: where nobody watches (no terminal), no bar
+    )
     while history.epochs < config.epochs and not _out_of_patience(history, config):
         started = time.perf_counter()
         model.train()
