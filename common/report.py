@@ -16,9 +16,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from common.artifacts import StageError, atomic, write_json
+from common.artifacts import StageError, atomic, read_table, write_json
 from common.cli import run
-from common.tables import MANIFEST, SUMMARY, TABLES, markdown, read
+from common.sample.catalogue import TRUTH_TABLE, ceiling_r2
+from common.tables import CEILING, MANIFEST, SUMMARY, TABLES, markdown, read
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "data" / "results"
@@ -48,6 +49,10 @@ def adopt(data_dir: Path, target: Path) -> None:
         known = json.loads(path.read_text("utf-8"))
         slim = {name: known[name] for name in MANIFEST_FIELDS if name in known}
         write_json(_without_places(slim), target / path.name)
+    (target / CEILING).unlink(missing_ok=True)
+    if (data_dir / "raw" / TRUTH_TABLE).exists():
+        table = read_table(data_dir / "merged_dataset.csv")
+        write_json(ceiling_r2(data_dir / "raw", table[table["split"] == "test"]), target / CEILING)
 
 
 def _without_places(value):

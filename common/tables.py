@@ -5,8 +5,11 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.criteria import model_names
+
 SUMMARY = "merged_dataset.summary.csv"
 MANIFEST = ".meta.json"
+CEILING = "ceiling.json"
 
 # A results table is known by a column that only its kind has.
 KINDS = {"price": "r2", "classification": "f1_macro", "clustering": "nmi", "summary": "outcome"}
@@ -43,6 +46,7 @@ KOREAN = {
     "figure": "지표",
     "published": "연구 발표치",
     "here": "이 저장소",
+    "here, by the study's criterion": "이 저장소, 연구의 판정 기준",
     "baseline here": "기준선",
     "source": "출처",
     "table": "표",
@@ -71,6 +75,7 @@ class Kept:
     tables: dict
     manifests: dict[str, dict]
     stages: dict[str, list[str]]  # kind -> the results tables it was read from
+    ceiling: dict[str, float]  # of a drawn catalogue: the R2 that no model can beat, else empty
 
 
 def read(folder: Path) -> Kept:
@@ -83,6 +88,7 @@ def read(folder: Path) -> Kept:
         for kind in (kind for kind, column in KINDS.items() if column in frame):
             frames.setdefault(kind, []).append(frame)
             stages.setdefault(kind, []).append(path.name)
+    ceiling = folder / CEILING
     manifests = {
         path.name.removesuffix(MANIFEST): json.loads(path.read_text("utf-8"))
         for path in sorted(folder.glob(f"*{MANIFEST}"))
@@ -92,6 +98,7 @@ def read(folder: Path) -> Kept:
         {kind: pd.concat(found, ignore_index=True) for kind, found in frames.items()},
         manifests,
         stages,
+        json.loads(ceiling.read_text("utf-8")) if ceiling.exists() else {},
     )
 
 
@@ -110,8 +117,16 @@ def price(kept: Kept) -> list[list[str]]:
         "fit_seconds": ("fit (s)", "{:.1f}"),
     }
     keys = ["experiment", "features", "model", "split", "text"]
-    frame = kept.tables["price"].sort_values(keys[:2], kind="stable")
-    return _averaged(frame, keys, columns)
+    rows = _averaged(kept.tables["price"].sort_values(keys[:2], kind="stable"), keys, columns)
+    if kept.ceiling:
+        figures = [
+            form.format(kept.ceiling[c]) if c in kept.ceiling else ""
+            for c, (_, form) in columns.items()
+        ]
+        rows.append(
+            ["any", "any", "Best reachable: the price formula without its noise", "", "", *figures]
+        )
+    return rows
 
 
 def classification(kept: Kept) -> list[list[str]]:
@@ -186,16 +201,14 @@ def cost(kept: Kept) -> list[list[str]]:
 
 def published(kept: Kept) -> list[list[str]]:
     """The study's published figures beside ours and the baseline; they are not comparable."""
-    rows = [["figure", "published", "here", "baseline here"]]
+    rows = [["figure", "published", "here", "here, by the study's criterion", "baseline here"]]
     for title, figure, kind, wanted, model, column in PUBLISHED:
         frame = kept.tables[kind]
         for name, value in wanted.items():
             frame = frame[frame[name] == value]
-        ours, baseline = (
-            _mean(frame[frame["model"] == one][column], "{:.3f}")
-            for one in (model, BASELINES[kind])
-        )
-        rows.append([title, str(figure), ours, baseline])
+        models = (model, model_names(model, "study")[0], BASELINES[kind])
+        ours = [_mean(frame[frame["model"] == one][column], "{:.3f}") for one in models]
+        rows.append([title, str(figure), *ours])
     return rows
 
 
