@@ -93,7 +93,7 @@ HNM_KINDS = (
          _HIDES, patterns="solid"),
     Kind("Cap/peaked", (69, "Accessories", _EXTRAS), "Accessories", "cap", "cap",
          "Men Boys Girls Unisex", "cotton|polyester|wool", patterns="solid solid checked"),
-    Kind("Scarf", (80, "Accessories", _EXTRAS), "Accessories", "scarf", "scarf", "Women Men",
+    Kind("Scarf", (80, "Accessories", _EXTRAS), "Accessories", "scarf", "scarf", "Women Men Unisex",
          "wool|cashmere|silk|viscose"),
 )  # fmt: skip
 
@@ -161,7 +161,7 @@ FASHION_KINDS = (
     Kind("Handbags", (_OTHER, _BAGS, 46), "Accessories", "handbag", "Handbag", "Women",
          f"canvas|{_HIDES}", patterns="solid solid checked"),
     Kind("Backpacks", (_OTHER, _BAGS, 43), "Accessories", "backpack", "Backpack",
-         "Unisex Boys Girls", "canvas|nylon", patterns="solid dotted printed"),
+         "Unisex Boys Girls", "canvas|nylon", "Casual|Travel", "solid dotted printed"),
     Kind("Duffel Bag", (_OTHER, _BAGS, 120), "Accessories", "duffel", "Duffel Bag",
          "Unisex Men", "canvas|nylon|leather", "Travel", "solid striped"),
     Kind("Clutches", (_OTHER, _BAGS, 45), "Accessories", "clutch", "Clutch", "Women",
@@ -172,5 +172,4 @@ FASHION_KINDS = (
          "Men Unisex Boys", "cotton|polyester", "Casual|Sports", "solid solid checked"),
 )  # fmt: skip
 
-# Fashion's "Travel" and "Home" are as rare in the real catalogue; they hang on these kinds.
 KINDS = {"HNM": HNM_KINDS, "FASHION": FASHION_KINDS}

@@ -45,18 +45,16 @@ def fashion_descriptors(product: Product) -> dict[str, str]:
         f"<p>{about}</p>",
         f"<p>{about}<br /></p>\n<p>&nbsp;</p>",
         f'<div id="_mcePaste" style="position: absolute; left: 0;">{about}</div>',
-        f"<ul>\n<li>{about}</li>\n<li>{w.fit}&nbsp;</li>\n</ul>",
+        f"<ul>\n<li>{about}</li>\n<li>{w.care}&nbsp;</li>\n</ul>",
     )[w.variant % 4]
-    note = f"<p>{escape(w.occasion)} &ndash; you&rsquo;ll love this {escape(noun.lower())}.</p>"
+    note = f"<p>{escape(w.occasion)} &ndash; you&rsquo;ll love it.</p>"
     care = f"<p>{w.composition}<br />{w.care.replace(chr(176), '&deg;')}</p>"
     if product.case == "no_description":
         return {}
-    return {
-        "description": markup,
-        "style_note": note,
-        "materials_care_desc": care,
-        "size_fit_desc": f"<p>{w.fit}<br /> The model is wearing a size M</p>",
-    }
+    descriptors = {"description": markup, "style_note": note, "materials_care_desc": care}
+    if w.fit:
+        descriptors["size_fit_desc"] = f"<p>{w.fit}<br /> The model is wearing a size M</p>"
+    return descriptors
 
 
 def _attributes(product: Product) -> dict[str, str]:

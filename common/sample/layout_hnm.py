@@ -39,7 +39,7 @@ def section_of(product: Product) -> tuple:
     """H&M's shelf: (index code, index, group number, group), (section number, section)."""
     category, usage, w = product.kind.category, product.usage, product.words
     if product.gender == "Women":
-        if usage == "Sports" and category != "Shoes":
+        if usage == "Sports":
             return _SPORT, (5, "Ladies H&M Sport")
         by_category = {
             "Innerwear": (_LINGERIE, (61, "Womens Lingerie")),
@@ -49,13 +49,13 @@ def section_of(product: Product) -> tuple:
         }
         if category in by_category:
             return by_category[category]
-        if usage in ("Formal", "Smart Casual"):
+        if usage == "Formal":
             return _LADIES, (11, "Womens Tailoring")
         if w.variant % 4 == 0:
             return _DIVIDED, (53, "Divided Collection")
         return _LADIES, (15, "Womens Everyday Collection")
     if product.gender == "Men":
-        if usage == "Sports" and category != "Shoes":
+        if usage == "Sports":
             return _SPORT, (22, "Men H&M Sport")
         by_category = {
             "Innerwear": (26, "Men Underwear"),
@@ -68,6 +68,8 @@ def section_of(product: Product) -> tuple:
         }
         casual = (21, "Contemporary Casual")
         return _MEN, by_category.get(category) or by_usage.get(usage, casual)
+    if usage == "Sports":
+        return _SPORT, (49, "Kids Sports")
     if product.gender == "Unisex":
         return _BABY, (44, "Baby Essentials & Complements")
     small = w.variant % 2 == 0
@@ -90,7 +92,7 @@ def hnm_texts(product: Product) -> tuple[str, str]:
         f"{product.brand} {noun} {w.whom} in {fabric} with {w.detail}",
     )[w.variant % 2]
     closing = (f"Composition: {w.composition}", w.composition)[w.variant // 2 % 2]
-    return name, ". ".join((opening, w.fit, w.occasion, closing, w.care)) + "."
+    return name, ". ".join(filter(None, (opening, w.fit, w.occasion, closing, w.care))) + "."
 
 
 def write_hnm(products: list[Product], folder: Path, seed: int) -> list[Picture]:
@@ -103,6 +105,8 @@ def write_hnm(products: list[Product], folder: Path, seed: int) -> list[Picture]
         if product.case == "not_wearable":
             kind, garment = (70, "Earring", "Accessories"), (1019, "Accessories")
         index, section = section_of(product)
+        # Only its department tells whose a children's sports article is.
+        whose = f"{product.gender} " if section[1] == "Kids Sports" else ""
         name, description = hnm_texts(product)
         paths = [folder / "images" / i[:3] / f"{i}.jpg" for i in product.ids]
         pictures += pictures_of(product, paths, (216, 324), seed)
@@ -113,7 +117,7 @@ def write_hnm(products: list[Product], folder: Path, seed: int) -> list[Picture]
             type_ = (-1, "Unknown", "Unknown") if untyped else kind
             if product.case == "unknown_type":
                 garment = (1001, "Unknown")
-            department = (1000 + section[0], f"{section[1]} {garment[1]}")
+            department = (1000 + section[0], f"{whose}{section[1]} {garment[1]}")
             appearance = APPEARANCE[product.pattern]
             articles.append([article, product.ids[0][:7], name, *type_, *appearance,
                              *sum(COLOURS[colour][1:4], ()), *department, *index, *section,

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.sample.kinds import KINDS, Kind
-from common.sample.texts import Words, words
+from common.sample.texts import NAMES, Words, words
 
 EUR_USD, INR_USD = 1.15, 0.011
 NOISE = 0.16
@@ -95,7 +95,7 @@ APPEARANCE = {
 }
 
 
-@dataclass
+@dataclass(frozen=True)
 class Product:
     """One product in one or more colours; `ids` and `colours` run in parallel.
 
@@ -157,6 +157,16 @@ def brands_of(source: str, gender: str, usage: str) -> tuple[str, ...]:
     return ("Pemberly & Co", "Zintara", "Marlow Finch", "Oakhurst Lane", "Vellamo", *child)
 
 
+def usages_of(source: str, kind: Kind, gender: str) -> list[str]:
+    """The occasions of a kind; children have no office, and H&M's Smart Casual is a men's shelf."""
+    never = set()
+    if gender in ("Boys", "Girls"):
+        never = {"Formal", "Smart Casual"}
+    elif source == "HNM" and gender != "Men":
+        never = {"Smart Casual"}
+    return [usage for usage in kind.usages.split("|") if usage not in never] or ["Casual"]
+
+
 def invent(source: str, count: int, rng: np.random.Generator) -> list[Product]:
     """`count` products of one source: categories, kinds and genders as even as they come."""
     # Fashion's last digit is left to the colours of a style.
@@ -166,23 +176,32 @@ def invent(source: str, count: int, rng: np.random.Generator) -> list[Product]:
     for kind in KINDS[source]:
         by_category.setdefault(kind.category, []).append(kind)
     shelves = list(by_category.values())
-    return [_invent_one(source, shelves, i, int(numbers[i]), rng) for i in range(count)]
+    # In turn, not at random: two products of one kind and name would pass for one product.
+    names = rng.permutation(NAMES)
+    return [
+        _invent_one(source, shelves, i, int(numbers[i]), str(names[i % len(names)]), rng)
+        for i in range(count)
+    ]
 
 
-def _invent_one(source: str, shelves: list[list[Kind]], index: int, number: int, rng) -> Product:
+def _invent_one(source: str, shelves: list[list[Kind]], index: int, number: int, name: str, rng):
     # Going round the shelves, then round each one, no category, kind or gender is left to chance.
     turn, shelf = divmod(index, len(shelves))
     visit, place = divmod(turn, len(shelves[shelf]))
     kind = shelves[shelf][place]
-    genders, usages = kind.genders.split(), kind.usages.split("|")
-    gender, usage = genders[visit % len(genders)], usages[(visit + turn) % len(usages)]
+    genders = kind.genders.split()
+    gender = genders[(visit + place) % len(genders)]
+    usage = str(rng.choice(usages_of(source, kind, gender)))
     brand = str(rng.choice(brands_of(source, gender, usage)))
     material = str(rng.choice(kind.materials.split("|")))
     noise = np.clip(rng.normal(), -2, 2) * NOISE
     usd = expected_usd(kind.category, brand, material, gender) * (1 + noise)
     denim = kind.patterns == "denim"
     palette = ["navy blue", "blue", "black", "grey"] if denim else PALETTE[gender].split("|")
-    others = (rng.random() < 0.3) + (rng.random() < 0.1) if source == "HNM" else rng.random() < 0.08
+    if source == "HNM":
+        others = (rng.random() < 0.3) + (rng.random() < 0.1)
+    else:
+        others = int(index % 12 == 5)
     colours = [str(c) for c in rng.permutation(palette)[: 1 + others]]
     if source == "HNM":
         ids = [f"0{number}{1 + variant:03}" for variant in range(len(colours))]
@@ -198,7 +217,7 @@ def _invent_one(source: str, shelves: list[list[Kind]], index: int, number: int,
         usage=usage,
         pattern=str(rng.choice(kind.patterns.split())),
         sleeve=str(rng.choice(kind.sleeves.split())),
-        words=words(material, gender, usage, worn, rng),
+        words=words(name, material, gender, usage, worn, rng),
         ids=ids,
         colours=colours,
         accent=str(rng.choice([c for c in COLOURS if c not in colours])),

@@ -8,7 +8,8 @@ NAMES = (
     "Alder Anise Aspen Aster Birch Briar Calla Cassia Cedar Clover Cosmo Dahlia Elder Elm Fennel "
     "Fern Flint Garnet Hazel Heath Holly Iris Ivy Jasper Juniper Kestrel Larch Laurel Linnet "
     "Lotus Lupin Maple Marl Mica Myrtle Nettle Olive Onyx Opal Otis Petrel Poppy Quill Robin "
-    "Rowan Rue Sable Sage Senna Sorrel Tansy Tarn Teal Thyme Topaz Umber Vesper Willow Wren Yarrow"
+    "Rowan Rue Sable Sage Senna Sorrel Tansy Tarn Teal Thyme Topaz Umber Vesper Willow Wren Yarrow "
+    "Zinnia"
 ).split()
 WHOM = {
     "Women": ("for women", "in a women's cut", "from the women's range"),
@@ -65,20 +66,22 @@ class Words:
     name: str
     whom: str
     occasion: str
-    fit: str
+    fit: str  # "" for what is not worn on the body
     detail: str
     composition: str
     care: str
     variant: int  # which of the wordings and markups of a layout
 
 
-def words(material: str, gender: str, usage: str, worn: bool, rng: np.random.Generator) -> Words:
+def words(
+    name: str, material: str, gender: str, usage: str, worn: bool, rng: np.random.Generator
+) -> Words:
     pick = rng.choice
     return Words(
-        name=str(pick(NAMES)),
+        name=name,
         whom=str(pick(WHOM[gender])),
         occasion=str(pick(OCCASION[usage])),
-        fit=str(pick(FITS)),
+        fit=str(pick(FITS)) if worn else "",
         detail=str(pick(WORN_ON_BODY if worn else CARRIED)),
         composition=composition(material, rng),
         care=str(pick(CARE[CARE_OF.get(material, "wash")])),

@@ -1,0 +1,379 @@
+"""The sample catalogue: layout, planted cases, labels, price formula, ceiling, atomic write."""
+
+import argparse
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from shell import ROOT
+
+from common import merge, taxonomy
+from common.artifacts import FASHION_FOLDER, HNM_FOLDER, Paths, StageError
+from common.sample import catalogue as sample
+from common.sample import products as formula
+from common.sample.kinds import KINDS
+from common.sample.layout_fashion import fashion_descriptors, fashion_title
+from common.sample.layout_hnm import hnm_texts, section_of
+from common.sample.looks import pictures_of
+from common.sample.pictures import SILHOUETTES, draw
+
+
+@pytest.fixture(scope="module")
+def made():
+    """The default catalogue's products, not written."""
+    return sample.catalogue(600, 0)
+
+
+@pytest.fixture(scope="module")
+def truth(sample_raw):
+    return json.loads((sample_raw / "truth.json").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def merged(sample_raw, tmp_path_factory):
+    paths = Paths(tmp_path_factory.mktemp("data"), sample_raw)
+    return merge.build(argparse.Namespace(paths=paths))[0]
+
+
+def planted(truth, source, case):
+    (key, *_) = truth["planted"][source][case]["product_keys"]
+    return key.split(":")[1]
+
+
+def articles(raw):
+    return pd.read_csv(raw / HNM_FOLDER / "articles.csv", dtype=str, keep_default_na=False)
+
+
+def style_json(raw, style):
+    return json.loads((raw / FASHION_FOLDER / "styles" / f"{style}.json").read_text("utf-8"))
+
+
+# --- layout ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{HNM_FOLDER}/articles.csv",
+        f"{HNM_FOLDER}/transactions_train.csv",
+        f"{FASHION_FOLDER}/styles.csv",
+        f"{FASHION_FOLDER}/images.csv",
+    ],
+)
+def test_columns_are_those_of_the_real_download(shared_data, sample_raw, name):
+    ours, real = (folder / name for folder in (sample_raw, shared_data / "fixture"))
+    with ours.open() as ours, real.open() as real:
+        assert ours.readline() == real.readline()
+
+
+def test_json_has_every_key_that_all_real_ones_have(shared_data, sample_raw):
+    def keys(folder):
+        for path in sorted((folder / FASHION_FOLDER / "styles").glob("*.json"))[:200]:
+            try:
+                yield set(json.loads(path.read_text("utf-8"))["data"])
+            except json.JSONDecodeError:  # one of ours is planted
+                continue
+
+    always = set.intersection(*keys(shared_data / "fixture"))
+    assert len(always) > 30
+    assert all(always <= ours for ours in keys(sample_raw))
+
+
+def test_labels_are_real_ones(shared_data, sample_raw):
+    columns = ["product_type_no", "product_type_name", "product_group_name",
+               "graphical_appearance_no", "graphical_appearance_name", "colour_group_code",
+               "colour_group_name", "index_code", "index_name", "index_group_no",
+               "index_group_name", "section_no", "section_name", "garment_group_no",
+               "garment_group_name"]  # fmt: skip
+    real = pd.concat(articles(shared_data / cut) for cut in ("fixture", "study"))
+    ours = articles(sample_raw)
+    for names in (columns[:3], columns[3:5], columns[5:7], columns[7:11], columns[11:13],
+                  columns[13:]):  # fmt: skip
+        unreal = set(ours[names].itertuples(index=False, name=None)) - set(
+            real[names].itertuples(index=False, name=None)
+        )
+        assert not unreal
+
+    names = ["masterCategory", "subCategory", "articleType", "usage", "gender", "baseColour"]
+    labels = {
+        cut: [
+            [field.strip() for field in line.split(",")[:9]]
+            for line in (cut / FASHION_FOLDER / "styles.csv").read_text("utf-8").splitlines()
+        ]
+        for cut in (sample_raw, shared_data / "fixture", shared_data / "study")
+    }
+    header = labels[sample_raw][0]
+    real = [row for cut, rows in labels.items() if cut != sample_raw for row in rows]
+    for name in names:
+        column = header.index(name)
+        unreal = {row[column] for row in labels[sample_raw]} - {row[column] for row in real}
+        # "Glow Capes" is the planted type that no taxonomy knows; both cuts lack "Home".
+        assert unreal <= {"Glow Capes", "Home"}
+
+
+def test_h_and_m_ids_paths_and_prices(sample_raw):
+    table = articles(sample_raw)
+    assert table["article_id"].str.fullmatch(r"0\d{9}").all()
+    assert (table["article_id"].str[:7] == table["product_code"]).all()
+    images = {path.stem: path for path in (sample_raw / HNM_FOLDER / "images").rglob("*.jpg")}
+    assert set(images) < set(table["article_id"])
+    assert all(path.parent.name == article[:3] for article, path in images.items())
+    sales = pd.read_csv(sample_raw / HNM_FOLDER / "transactions_train.csv", dtype={2: str})
+    cents = sales["price"] * 59_000
+    assert np.allclose(cents, cents.round(), atol=1e-6)
+    assert sales["t_dat"].is_monotonic_increasing
+    assert sales.groupby("article_id").size().median() > 2
+
+
+# --- planted cases -----------------------------------------------------------------------------
+
+
+def test_every_case_is_planted_once(truth):
+    for source, cases in sample.CASES.items():
+        assert truth["planted"][source].keys() == cases.keys()
+        for case, entry in truth["planted"][source].items():
+            expected = 2 if case in ("same_name", "other_colours") else 1
+            assert len(entry["product_keys"]) == expected, case
+
+
+def test_planted_images_are_what_they_say(truth, sample_raw):
+    folder = sample_raw / HNM_FOLDER / "images"
+    for source in sample.SOURCES:
+        for case, mode in (("greyscale", "L"), ("cmyk", "CMYK")):
+            key = planted(truth, source, case)
+            path = (
+                folder / key[:3] / f"{key}001.jpg"
+                if source == "HNM"
+                else sample_raw / FASHION_FOLDER / "images" / f"{key}.jpg"
+            )
+            assert Image.open(path).mode == mode
+    key = planted(truth, "HNM", "truncated")
+    with pytest.raises(OSError, match="truncated"):
+        Image.open(folder / key[:3] / f"{key}001.jpg").load()
+    key = planted(truth, "HNM", "first_colour_without_image")
+    assert not (folder / key[:3] / f"{key}001.jpg").exists()
+    assert (folder / key[:3] / f"{key}002.jpg").exists()
+    assert not (
+        sample_raw / FASHION_FOLDER / "images" / f"{planted(truth, 'FASHION', 'no_image')}.jpg"
+    ).exists()
+
+
+def test_planted_styles_are_what_they_say(truth, sample_raw):
+    lines = (sample_raw / FASHION_FOLDER / "styles.csv").read_text("utf-8").splitlines()
+    line_of = {line.split(",")[0]: line for line in lines}
+    key = {case: planted(truth, "FASHION", case) for case in sample.CASES["FASHION"]}
+    assert line_of[key["unquoted_comma"]].count(",") == 10
+    assert '"' not in "".join(lines)
+    assert ",NA," in line_of[key["na_usage"]]
+    assert style_json(sample_raw, key["zero_price"])["data"]["discountedPrice"] == 0
+    assert not (sample_raw / FASHION_FOLDER / "styles" / f"{key['no_json']}.json").exists()
+    with pytest.raises(json.JSONDecodeError):
+        style_json(sample_raw, key["broken_json"])
+    child = style_json(sample_raw, key["child_under_adult_gender"])["data"]
+    assert (child["gender"], child["ageGroup"]) in {("Men", "Kids-Boys"), ("Women", "Kids-Girls")}
+    priced = style_json(sample_raw, key["price_in_text"])["data"]
+    description = priced["productDescriptors"]["description"]["value"]
+    assert f"Rs. {priced['discountedPrice']:,}" in description
+    assert style_json(sample_raw, key["no_description"])["data"]["productDescriptors"] == {}
+
+
+def test_merge_treats_every_planted_case_as_written(truth, merged):
+    kept = set(merged["product_key"])
+    for source, cases in truth["planted"].items():
+        for case, entry in cases.items():
+            for key in entry["product_keys"]:
+                assert (key in kept) == entry["outcome"].startswith("kept"), (source, case)
+    group = merged.set_index("product_key")["group"]
+    for source, case in (("HNM", "same_name"), ("FASHION", "other_colours")):
+        first, second = truth["planted"][source][case]["product_keys"]
+        assert group[first] == group[second]
+
+
+def test_merge_finds_the_labels_and_prices_that_were_meant(merged, sample_raw):
+    meant = pd.read_csv(sample_raw / "truth.csv", keep_default_na=False).set_index("product_key")
+    meant = meant.loc[merged["product_key"]].reset_index()
+    assert np.allclose(merged["price_usd"], meant["observed_usd"], atol=1e-3)
+    assert merged["normalized_category"].tolist() == meant["category"].tolist()
+    assert merged["normalized_gender"].tolist() == meant["gender"].tolist()
+    said = meant["case"] != "na_usage"
+    assert merged["normalized_usage"][said].tolist() == meant["usage"][said].tolist()
+
+
+# --- labels ------------------------------------------------------------------------------------
+
+
+def test_all_labels_occur(made):
+    products = made["HNM"] + made["FASHION"]
+    assert {p.gender for p in products} == set(taxonomy.GENDERS)
+    assert {p.kind.category for p in products} == set(taxonomy.CATEGORIES)
+    assert {p.usage for p in made["FASHION"]} == set(taxonomy.USAGES)
+    for source, kinds in KINDS.items():
+        assert {p.kind for p in made[source]} == set(kinds)
+    for source in sample.SOURCES:
+        assert sum(len(p.keys) for p in made[source]) == 300
+        keys = [key for p in made[source] for key in p.keys]
+        assert len(set(keys)) == len(keys)
+
+
+def test_taxonomy_maps_every_kind_as_meant():
+    for kind in KINDS["HNM"]:
+        assert taxonomy.hnm_category(kind.source_label, kind.codes[2][1]) == kind.category
+    for kind in KINDS["FASHION"]:
+        assert taxonomy.FASHION_CATEGORY[kind.source_label] == kind.category
+
+
+def test_h_and_m_sections_say_the_usage(made):
+    for product in made["HNM"]:
+        section = section_of(product)[1][1]
+        assert taxonomy.hnm_usage(section, product.kind.codes[2][1]) == product.usage
+
+
+# --- price -------------------------------------------------------------------------------------
+
+
+def test_price_is_the_formula_and_its_noise(made):
+    for product in made["HNM"] + made["FASHION"]:
+        rounding = 0.25 * 1.15 if product.source == "HNM" else 25 * 0.011
+        reach = 2 * formula.NOISE * product.expected_usd + rounding + 0.02
+        if product.case != "same_name":
+            assert abs(product.observed_usd - product.expected_usd) <= reach
+        assert product.price % 50 == 49
+
+
+def test_ingredients_of_the_price_stand_in_the_text(made):
+    for product in made["HNM"] + made["FASHION"]:
+        if product.case == "no_description":
+            continue
+        if product.source == "HNM":
+            text = " ".join(hnm_texts(product))
+        else:
+            title = fashion_title(product, product.colours[0])
+            text = " ".join([title, *fashion_descriptors(product).values()])
+        assert product.brand in text.replace("&amp;", "&")
+        assert product.material in text.lower()
+        assert product.words.whom in text.replace("&#x27;", "'")
+        assert product.kind.noun.lower() in text.lower()
+
+
+def test_the_ceiling_is_what_the_ingredients_can_reach(made):
+    """An oracle that is handed the ingredients comes near the ceiling, and not above it."""
+    table = sample.truth_table(made)
+    table = table[table["case"] == ""].reset_index(drop=True)
+    inside = np.random.default_rng(0).random(len(table)) < 0.7
+    ingredients = pd.get_dummies(table[["category", "brand", "material", "gender"]]).astype(float)
+    log_price = np.log(table["observed_usd"])
+    weights = np.linalg.lstsq(ingredients[inside], log_price[inside], rcond=None)[0]
+    test = table[~inside]
+    oracle = sample._r2(test["observed_usd"], np.exp(ingredients[~inside] @ weights))
+    ceiling = sample._r2(test["observed_usd"], test["expected_usd"])
+    assert ceiling - 0.06 < oracle < ceiling
+    assert 0.85 < ceiling < 0.97
+
+
+def test_ceiling_is_recorded_and_follows_the_rows(merged, sample_raw, truth):
+    whole = sample.ceiling_r2(sample_raw)
+    assert whole == pytest.approx(truth["ceiling"], abs=1e-4)
+    assert sample.ceiling_r2(sample_raw, merged) == pytest.approx(whole, abs=1e-6)
+    test = merged[merged["split"] == "test"]
+    assert sample.ceiling_r2(sample_raw, test)["r2"] != whole["r2"]
+    with pytest.raises(StageError, match=r"truth\.csv is missing"):
+        sample.ceiling_r2(sample_raw / HNM_FOLDER)
+
+
+# --- pictures ----------------------------------------------------------------------------------
+
+
+def test_every_silhouette_fills_its_picture(made, tmp_path):
+    drawn = set()
+    for product in made["HNM"] + made["FASHION"]:
+        silhouette = product.kind.silhouette
+        if silhouette in drawn or product.case:
+            continue
+        drawn.add(silhouette)
+        (picture, *_) = pictures_of(
+            product, [tmp_path / f"{i}.jpg" for i in product.ids], (96, 128), 0
+        )
+        image = draw(picture.look, picture.size, np.random.default_rng(0))
+        pixels = np.asarray(image, dtype=float)
+        corner = pixels[:6, :6].mean((0, 1))
+        share = (np.abs(pixels - corner).max(2) > 24).mean()
+        assert 0.04 < share < 0.85, silhouette
+        assert (corner.min() > 240) if product.source == "FASHION" else (corner.max() < 254)
+    assert drawn == set(SILHOUETTES)
+
+
+# --- the write ---------------------------------------------------------------------------------
+
+
+def test_same_seed_same_bytes(sample_raw, tmp_path):
+    sample.write(tmp_path / "again", 120, 0, workers=1)
+    files = [path.relative_to(sample_raw) for path in sample_raw.rglob("*") if path.is_file()]
+    assert len(files) > 200
+    for name in files:
+        assert (tmp_path / "again" / name).read_bytes() == (sample_raw / name).read_bytes(), name
+
+
+def test_another_seed_another_catalogue():
+    prices = [[p.price for p in sample.catalogue(120, seed)["HNM"]] for seed in (0, 1)]
+    assert prices[0] != prices[1]
+
+
+def test_an_interrupted_run_leaves_what_was_there(raw, monkeypatch):
+    before = (raw / "truth.json").read_bytes()
+    assert sample.write(raw, 120, 0) is False
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sample, "write_fashion", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        sample.write(raw, 120, 1)
+    assert (raw / "truth.json").read_bytes() == before
+    assert [path.name for path in raw.parent.iterdir()] == [raw.name]
+
+
+def test_a_full_disk_is_one_clear_line(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(sample, "write_hnm", full)
+    with pytest.raises(StageError, match="No space left"):
+        sample.write(tmp_path / "raw", 120, 0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_foreign_folders_are_never_touched(tmp_path):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "articles.csv").write_text("someone's download")
+    with pytest.raises(StageError, match="something else than a sample catalogue"):
+        sample.write(tmp_path / "raw", 120, 0)
+    assert (tmp_path / "raw" / "articles.csv").read_text() == "someone's download"
+
+
+def command(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "common.sample", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_command_says_what_it_made_and_the_ceiling(sample_raw):
+    again = command("--out", sample_raw, "--products", 120)
+    assert again.returncode == 0
+    assert "up to date" in again.stdout
+    assert re.search(r"best reachable r2=0\.\d{3}  r2_hnm=0\.\d{3}  r2_fashion=", again.stdout)
+
+
+def test_command_refuses_too_few_products_in_one_line(tmp_path):
+    refused = command("--out", tmp_path / "raw", "--products", 10)
+    assert refused.returncode == 2
+    assert refused.stderr == "error: --products 10: the planted cases need at least 120\n"
+    assert not (tmp_path / "raw").exists()
