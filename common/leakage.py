@@ -34,7 +34,11 @@ MONEY = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-_NUMBER = re.compile(r"(?<![\w.,])\d+(?:,\d{2,3})*(?:\.\d+)?(?![\w]|[.,]\d)")
+# A number that may be a price: "100%", "150 ml" and "100 denier" are not.
+_NUMBER = re.compile(
+    r"(?<![\w.,])\d+(?:,\d{2,3})*(?:\.\d+)?(?!\w|[.,]\d|\s*%|\s*(?:percent|ml|cm|mm|gm?|kg|den)\b)",
+    re.IGNORECASE,
+)
 
 
 def amounts(usd: float, inr: Iterable[float] = ()) -> set[str]:

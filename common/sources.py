@@ -95,7 +95,7 @@ def read_articles(folder: Path) -> pd.DataFrame:
 
 
 def article_prices(
-    path: Path, statistic: str = "median", memory: str = "600MB"
+    path: Path, statistic: str = "median", memory: str = "500MB"
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """One price per article from all its transactions, out of core, in one pass.
 

@@ -1,0 +1,241 @@
+"""Both layouts as Kaggle ships them, and as they arrive broken."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from common import sources
+from common.artifacts import FASHION_FOLDER, HNM_FOLDER, StageError
+from common.styles_json import plain_text, read_detail
+
+ARTICLE = dict.fromkeys(sources.ARTICLE_COLUMNS, "x") | {"article_id": "0108775015"}
+HEADER = ",".join(sources.STYLE_COLUMNS)
+LINE = "{id},Men,Apparel,Topwear,Tshirts,Blue,Fall,2011,Casual,{name}"
+DETAIL = {"price": 999, "discountedPrice": 799, "brandName": "Arrow", "ageGroup": "Adults-Men"}
+
+
+@pytest.fixture
+def hnm(tmp_path):
+    """Writes an H&M download: articles by id, transactions as (article id, price) text."""
+
+    def write(ids=("0108775015",), sales=()):
+        (tmp_path / "images" / "010").mkdir(parents=True, exist_ok=True)
+        (tmp_path / "images" / "010" / "0108775015.jpg").touch()
+        rows = [ARTICLE | {"article_id": one} for one in ids]
+        pd.DataFrame(rows).to_csv(tmp_path / "articles.csv", index=False)
+        lines = [f"2020-09-01,c,{article},{price},1" for article, price in sales]
+        head = "t_dat,customer_id,article_id,price,sales_channel_id"
+        (tmp_path / "transactions_train.csv").write_text("\n".join([head, *lines]) + "\n")
+        return tmp_path
+
+    return write
+
+
+@pytest.fixture
+def fashion(tmp_path):
+    """Writes a Fashion download: lines of styles.csv, and a good JSON and image for id 1."""
+
+    def write(*lines):
+        for name in ("images", "styles"):
+            (tmp_path / name).mkdir(exist_ok=True)
+        (tmp_path / "images" / "1.jpg").touch()
+        (tmp_path / "styles" / "1.json").write_text(json.dumps({"data": DETAIL}))
+        (tmp_path / "styles.csv").write_text("\n".join([HEADER, *lines]) + "\n", "utf-8")
+        return tmp_path
+
+    return write
+
+
+# --- H&M ---------------------------------------------------------------------------------------
+
+
+def test_articles_keep_their_zeros_and_find_their_images(hnm):
+    articles = sources.read_articles(hnm(["0108775015", "0108775044"]))
+    assert articles["article_id"].tolist() == ["0108775015", "0108775044"]
+    assert articles["product_code"].unique() == ["0108775"]
+    assert articles["image"].tolist() == ["images/010/0108775015.jpg", ""]
+
+
+def test_article_ids_with_tricks_are_set_aside(hnm):
+    folder = hnm(["0108775015", "../../../etc/passwd", "0108775015", ""])
+    (folder / "articles.csv").with_name("etc").mkdir()
+    articles = sources.read_articles(folder)
+    assert articles["problem"].tolist() == ["", "malformed id", "repeated id", "malformed id"]
+    assert articles["image"].tolist()[1] == ""
+
+
+def test_lost_zeros_are_named(hnm):
+    with pytest.raises(StageError, match="1 article ids have lost their leading zero.*108775015"):
+        sources.read_articles(hnm(["108775015"]))
+    with pytest.raises(StageError, match=r"transactions_train.*2 article ids.*leading zero"):
+        sales = [("108775015", 0.01), ("0108775015", 0.01), ("108775015", 0.02)]
+        sources.article_prices(hnm(sales=sales) / "transactions_train.csv")
+
+
+def test_missing_files_columns_and_rows_are_named(hnm, tmp_path):
+    with pytest.raises(StageError, match=r"articles\.csv is missing; download"):
+        sources.read_articles(tmp_path)
+    folder = hnm()
+    articles = pd.read_csv(folder / "articles.csv", dtype=str)
+    articles.drop(columns=["detail_desc", "prod_name"]).to_csv(folder / "articles.csv", index=False)
+    with pytest.raises(StageError, match="lacks the column prod_name, detail_desc"):
+        sources.read_articles(folder)
+    (folder / "articles.csv").write_text("")
+    with pytest.raises(StageError, match="is empty"):
+        sources.read_articles(folder)
+    with pytest.raises(StageError, match="is empty"):  # a header and no rows
+        sources.article_prices(folder / "transactions_train.csv")
+
+
+def test_unusable_prices_are_counted_and_do_not_count(hnm):
+    prices = ["0.02", "nan", "-0.02", "0", "", "inf", "cheap", "0.004"]
+    folder = hnm(sales=[("0108775015", price) for price in prices])
+    with (folder / "transactions_train.csv").open("a") as file:
+        file.write("2020-09-22,c\n")  # the download broke off here
+    found, counts = sources.article_prices(folder / "transactions_train.csv")
+    assert found["price"].tolist() == pytest.approx([0.02])
+    assert counts == {
+        "deep discount": 1,
+        "kept": 1,
+        "price missing": 5,
+        "price negative": 1,
+        "price zero": 1,
+    }
+
+
+def test_no_usable_price_at_all(hnm):
+    with pytest.raises(StageError, match="no usable price"):
+        sources.article_prices(hnm(sales=[("0108775015", 0)]) / "transactions_train.csv")
+
+
+@pytest.mark.parametrize("statistic", sources.STATISTICS)
+def test_statistics_equal_the_plain_computation(hnm, statistic):
+    random = np.random.default_rng(0)
+    ids = random.choice(["0108775015", "0108775044", "0110065001"], 400)
+    cents = random.choice([499, 999, 1299, 1999], 400, p=[0.2, 0.2, 0.3, 0.3])
+    sales = pd.DataFrame({"article_id": ids, "price": cents * 100})
+    path = hnm(sales=zip(ids, cents * 100 / 59_000, strict=True)) / "transactions_train.csv"
+
+    found, counts = sources.article_prices(path, statistic)
+
+    product = sales.groupby(sales["article_id"].str[:7])["price"]
+    full = product.transform(lambda price: np.quantile(price, 0.9, method="inverted_cdf"))
+    kept = sales[sales["price"] >= 0.5 * full].assign(full=full).groupby("article_id")
+    expected = {
+        "median": lambda: kept["price"].median(),
+        "mean": lambda: kept["price"].mean(),
+        "mode": lambda: kept["price"].agg(lambda price: price.mode().max()),
+        "high": lambda: kept["full"].first(),
+    }[statistic]()
+    assert counts["kept"] == kept.size().sum() and sum(counts.values()) == 400
+    assert found.set_index("article_id")["price"].to_dict() == pytest.approx(
+        (expected / 59_000).to_dict()
+    )
+
+
+def test_unknown_statistic(tmp_path):
+    with pytest.raises(ValueError, match="lowest"):
+        sources.article_prices(tmp_path / "x.csv", "lowest")
+
+
+# --- Fashion -----------------------------------------------------------------------------------
+
+
+def test_display_names_keep_bare_commas_and_quotes(fashion):
+    names = ["Tee, blue, 2 pack", '"Quoted, ""well"" done"', 'Watch 5" dial']
+    folder = fashion(*(LINE.format(id=i, name=name) for i, name in enumerate(names, 1)))
+    found = sources.read_styles(folder)["productDisplayName"].tolist()
+    assert found == ["Tee, blue, 2 pack", 'Quoted, "well" done', 'Watch 5" dial']
+
+
+def test_every_bad_line_has_its_problem(fashion):
+    folder = fashion(
+        LINE.format(id=1, name="good"),
+        LINE.format(id=2, name="no json"),
+        LINE.format(id=3, name="broken json"),
+        LINE.format(id="../styles/1", name="trick"),
+        LINE.format(id=1, name="again"),
+        "4,Men,Apparel",
+        "",
+    )
+    (folder / "styles" / "3.json").write_text('{"data": {"price": 99')
+    styles = sources.read_styles(folder)
+    assert styles["problem"].tolist() == [
+        "",
+        "no JSON",
+        "broken JSON",
+        "malformed id",
+        "repeated id",
+        "broken line",
+    ]
+    assert styles["image"].tolist() == ["images/1.jpg", "", "", "", "images/1.jpg", ""]
+    assert styles.loc[0, "discounted_inr"] == 799 and styles.loc[0, "list_inr"] == 999
+
+
+def test_missing_parts_of_the_fashion_download(fashion, tmp_path):
+    with pytest.raises(StageError, match=r"styles\.csv is missing"):
+        sources.read_styles(tmp_path)
+    folder = fashion(LINE.format(id=1, name="good"))
+    (folder / "styles.csv").write_text(HEADER.replace("usage,", "") + "\n1,2\n")
+    with pytest.raises(StageError, match="lacks the column usage"):
+        sources.read_styles(folder)
+    (folder / "styles.csv").write_text(HEADER + "\n\n")
+    with pytest.raises(StageError, match="holds no product"):
+        sources.read_styles(folder)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"data": []}', '{"data": {"id": 1}}', "\0"])
+def test_broken_json_is_a_problem_not_a_crash(tmp_path, content):
+    (tmp_path / "1.json").write_text(content)
+    assert read_detail(str(tmp_path / "1.json")) == {"problem": "broken JSON"}
+
+
+def test_description_joins_the_descriptors_once_each(tmp_path):
+    values = {
+        "description": "<p>Soft&nbsp;tee</p>",
+        "style_note": "Soft tee",
+        "size_fit_desc": "NA",
+    }
+    values |= {"materials_care_desc": "100% cotton<br />Dry-clean"}
+    descriptors = {name: {"value": value} for name, value in values.items()}
+    data = DETAIL | {"productDescriptors": descriptors, "discountedPrice": "?"}
+    (tmp_path / "1.json").write_text(json.dumps({"data": data}))
+    detail = read_detail(str(tmp_path / "1.json"))
+    assert detail["description"] == "Soft tee 100% cotton Dry-clean"
+    assert np.isnan(detail["discounted_inr"])
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        (None, ""),
+        ("<p>NA</p>", ""),
+        ("-", ""),
+        ("<p>Caf&eacute; &amp; bar</p><p>two</p>", "Café & bar two"),
+        ("<strong>C</strong><span>are</span><br />wash", "Care wash"),
+        ("<style>p {}</style>seen<script>if (a<b) x()</script>", "seen"),
+        ("waist < 30 inch", "waist < 30 inch"),
+        ("<p>open <b>tags", "open tags"),
+    ],
+)
+def test_plain_text(markup, text):
+    assert plain_text(markup) == text
+
+
+# --- real --------------------------------------------------------------------------------------
+
+
+def test_the_real_layouts_are_read_whole(shared_data):
+    raw = shared_data / "fixture"
+    articles = sources.read_articles(raw / HNM_FOLDER)
+    assert len(articles) == 883 and (articles["problem"] == "").all()
+    prices, counts = sources.article_prices(raw / HNM_FOLDER / "transactions_train.csv")
+    assert sum(counts.values()) == 6757
+    # H&M sells at 9.99, 14.99, ...: the scale brings most medians back to such a price point.
+    cents = (prices["price"] * 590 * 100).round().astype(int)
+    assert (cents % 100 == 99).mean() > 0.5
+    styles = sources.read_styles(raw / FASHION_FOLDER)
+    assert styles["problem"].value_counts().to_dict() == {"": 688, "no JSON": 3}
+    assert not styles["description"].str.contains(r"<\w|&\w+;", regex=True, na=False).any()
