@@ -21,7 +21,7 @@ EUR_TO_USD = 1.15
 INR_TO_USD = 0.011
 HNM_TO_EUR = 590  # scaled H&M price x 590 = retail price point (19.99, 29.99)
 
-_AMOUNT = r"\d+(?:,\d{2,3})*(?:\.\d+)?"
+_AMOUNT = r"\d+(?:[.,]\d+)*"
 _CURRENCY = r"(?:rs\.?|inr|usd|us\$|eur|euros?|gbp|mrp|rupees?|dollars?|[$€£₹])"
 MONEY = re.compile(
     rf"""
@@ -36,7 +36,7 @@ MONEY = re.compile(
 )
 # A number that may be a price: "100%", "150 ml" and "100 denier" are not.
 _NUMBER = re.compile(
-    r"(?<![\w.,])\d+(?:,\d{2,3})*(?:\.\d+)?(?!\w|[.,]\d|\s*%|\s*(?:percent|ml|cm|mm|gm?|kg|den)\b)",
+    rf"(?<![\w.,]){_AMOUNT}(?!\w|\s*%|\s*(?:percent|ml|cm|mm|gm?|kg|den(?:ier)?)\b)",
     re.IGNORECASE,
 )
 
@@ -57,6 +57,9 @@ def amounts(usd: float, inr: Iterable[float] = ()) -> set[str]:
 
 
 def _plain(number: str) -> str:
+    """``1,899.00`` -> ``1899``, ``19,90`` -> ``19.9``."""
+    if re.fullmatch(r"\d+,\d\d", number):  # decimal comma
+        number = number.replace(",", ".")
     number = number.replace(",", "")
     return number.rstrip("0").rstrip(".") if "." in number else number
 
@@ -64,7 +67,7 @@ def _plain(number: str) -> str:
 def _own(text: str, own: set[str]) -> list[re.Match]:
     found = (match for match in _NUMBER.finditer(text))
     # 20 could be anything; 20.00 is a price.
-    return [m for m in found if _plain(m[0]) in own and (len(_plain(m[0])) > 2 or "." in m[0])]
+    return [m for m in found if _plain(m[0]) in own and len(m[0]) > 2]
 
 
 def without_prices(text: str, own: set[str]) -> str:

@@ -43,8 +43,11 @@ COLUMNS = (
 # Tukey's outer fence on log price, within a source: cuts what cannot be a price (0.1 rupees)
 # and leaves both the leather jacket and the hair tie.
 FENCE = 3.0
-# H&M's internal names grade the price: "LOW PRICE TEE", "Slim 5pkt Midprice", "Price Item".
-_PRICE_GRADE = re.compile(r"\b(?:low|mid|premium)?\s?price(?:\s+item)?\b", re.IGNORECASE)
+# H&M's internal names tell the price or its grade: "Skinny H.W Air 19.99", "Printed Hood B2
+# 24.99:", "LOW PRICE TEE", "Slim 5pkt Midprice", "Price Item Kent".
+_PRICE_IN_NAME = re.compile(
+    r"\b\d+[.,]\d\d(?!\d):?-?|\b(?:low|mid|premium)?\s?price(?:\s+item)?\b", re.IGNORECASE
+)
 
 
 def build(
@@ -117,7 +120,7 @@ def _hnm(folder: Path, statistic: str) -> tuple[pd.DataFrame, list[dict]]:
         {
             "product_key": "HNM:" + first["product_code"],
             "dataset_source": "HNM",
-            "title": [_PRICE_GRADE.sub(" ", name) for name in first["prod_name"]],
+            "title": [_PRICE_IN_NAME.sub(" ", name) for name in first["prod_name"]],
             "description": first["detail_desc"],
             "image_path": _inside(folder, first["image"]),
             "price_usd": first["product_code"].map(euros) * EUR_TO_USD,

@@ -87,7 +87,7 @@ def assign(table: pd.DataFrame, seed: int = 0) -> pd.Series:
 
 def random_split(table: pd.DataFrame, seed: int = 0) -> pd.Series:
     """The study's split, for comparison: stratified likewise, but variants fall anywhere."""
-    return _divide(table, StratifiedKFold(5, shuffle=True, random_state=seed), table["product_key"])
+    return _divide(table, StratifiedKFold(5, shuffle=True, random_state=seed), None)
 
 
 def price_bands(table: pd.DataFrame) -> pd.Series:
@@ -97,12 +97,13 @@ def price_bands(table: pd.DataFrame) -> pd.Series:
     return table["dataset_source"] + " " + band.astype(str)
 
 
-def _divide(table: pd.DataFrame, folds, owner: pd.Series) -> pd.Series:
+def _divide(table: pd.DataFrame, folds, owner: pd.Series | None) -> pd.Series:
     bands = price_bands(table)
     split = pd.Series("train", index=table.index, name="split")
     # A fifth for testing; of the other four fifths, a fifth (16 % of all) for validation.
     for side in ("test", "validation"):
         rest = np.flatnonzero(split == "train")
-        _, chosen = next(folds.split(rest, bands.iloc[rest], owner.iloc[rest]))
+        owners = None if owner is None else owner.iloc[rest]
+        _, chosen = next(folds.split(rest, bands.iloc[rest], owners))
         split.iloc[rest[chosen]] = side
     return split
