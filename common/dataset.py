@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,6 +50,9 @@ def load(args: argparse.Namespace) -> Dataset:
 
     path = require(args.paths.llm, "python Use_LLM_for_preprocess.py")
     table = read_table(path)
+    if args.split == "random":
+        # Before the embeddings are made: what is fitted for them sees training rows only.
+        table["split"] = splits.random_split(table, seed=0)
     image_path, text_path = embeddings.ensure(args, table)
     image, text = (np.load(one, mmap_mode="r") for one in (image_path, text_path))
     if not len(table) == len(image) == len(text):
@@ -65,14 +69,14 @@ def load(args: argparse.Namespace) -> Dataset:
     if len(rows) < len(table):
         table = table.iloc[rows].reset_index(drop=True)
         image, text = image[rows], text[rows]
-    if args.split == "random":
-        table["split"] = splits.random_split(table, seed=0)
     return Dataset(
         table=table,
         image=image,
         text=text,
         text_setting=manifest(path).get("text", "clean"),
-        inputs={"table": path, "img_emb": image_path, "wrd_emb": text_path},
+        # How the embeddings were made, rather than their files: one results table holds the rows
+        # of both splits, for which the embedded CLIP is aligned apart.
+        inputs={"table": path, "embeddings": json.dumps(manifest(image_path)["settings"])},
     )
 
 

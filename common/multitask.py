@@ -198,8 +198,8 @@ def _model_path(args, model, experiment, seed) -> Path:
 
 def _checkpoint(args, data, path) -> Path:
     """Named after what it is trained on, so that another data set never resumes from it."""
-    files = {name: fingerprint(one) for name, one in data.inputs.items()}
-    said = json.dumps([files, args.preset, args.limit, args.split], sort_keys=True)
+    inputs = [fingerprint(one) if isinstance(one, Path) else one for one in data.inputs.values()]
+    said = json.dumps([inputs, args.preset, args.limit, args.split])
     identity = hashlib.sha256(said.encode()).hexdigest()[:12]
     checkpoint = path.with_name(f".{path.stem}.{identity}.checkpoint.safetensors")
     if args.force:
