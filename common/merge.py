@@ -120,7 +120,7 @@ def _hnm(folder: Path, statistic: str) -> tuple[pd.DataFrame, list[dict]]:
         {
             "product_key": "HNM:" + first["product_code"],
             "dataset_source": "HNM",
-            "title": [_PRICE_IN_NAME.sub(" ", name) for name in first["prod_name"]],
+            "title": first["prod_name"],
             "description": first["detail_desc"],
             "image_path": _inside(folder, first["image"]),
             "price_usd": first["product_code"].map(euros) * EUR_TO_USD,
@@ -259,20 +259,24 @@ def _count(source: str, table: str, problem: pd.Series, verdict: pd.DataFrame) -
 def _remove_prices(table: pd.DataFrame) -> list[dict]:
     """Takes prices out of titles and descriptions, in place, and counts the rows it touched."""
     account = []
+    internal_name = table["dataset_source"] == "HNM"
     for column in ("title", "description"):
-        table[column] = [" ".join(text.split()) for text in table[column]]
+        told = [" ".join(text.split()) for text in table[column]]
         cleaned = [
             leakage.without_prices(text, leakage.amounts(usd, [inr]))
-            for text, usd, inr in zip(
-                table[column], table["price_usd"], table["list_inr"], strict=True
-            )
+            for text, usd, inr in zip(told, table["price_usd"], table["list_inr"], strict=True)
         ]
-        touched = table["dataset_source"][table[column] != cleaned].value_counts()
+        if column == "title":
+            cleaned = [
+                " ".join(_PRICE_IN_NAME.sub(" ", text).split()) if internal else text
+                for text, internal in zip(cleaned, internal_name, strict=True)
+            ]
+        table[column] = cleaned
+        touched = table["dataset_source"][table[column] != told].value_counts()
         account += [
             {"source": source, "table": column, "outcome": "price taken out of it", "rows": rows}
             for source, rows in touched.items()
         ]
-        table[column] = cleaned
     # A name that was nothing but a price.
     table["title"] = table["title"].where(table["title"] != "", table["product_type"])
     return [{"detail": "", **line} for line in account]

@@ -129,8 +129,10 @@ def test_prices_in_internal_names_go(sample, raw, tmp_path):
     new = ("HNM:" + articles["article_id"].str[:7]).map(renamed)
     articles["prod_name"] = new.fillna(articles["prod_name"])
     articles.to_csv(path, index=False)
-    titles = build(raw, tmp_path)[0].set_index("product_key")["title"]
+    table, account = build(raw, tmp_path)
+    titles = table.set_index("product_key")["title"]
     assert titles[list(renamed)].tolist() == list(names.values())
+    assert account.set_index("table")["rows"]["title"] == 6
 
 
 def test_nothing_usable_is_said(raw, tmp_path):
