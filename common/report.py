@@ -18,8 +18,9 @@ from pathlib import Path
 
 from common.artifacts import StageError, atomic, read_table, write_json
 from common.cli import run
+from common.markdown import markdown
 from common.sample.catalogue import TRUTH_TABLE, ceiling_r2
-from common.tables import CEILING, MANIFEST, SUMMARY, TABLES, markdown, read
+from common.tables import CEILING, MANIFEST, TABLES, read
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "data" / "results"
@@ -31,13 +32,13 @@ MANIFEST_FIELDS = (
 
 
 def adopt(data_dir: Path, target: Path) -> None:
-    """Copies the results tables, the merge summary and the manifests of a run to `target`.
+    """Copies the results tables and the manifests of a run to `target`.
 
     Manifests lose their hashes, and of a path that leads out of the working folder only the last
     part stays: where a run lay on someone's disk is nobody's business.
     """
-    tables = [*sorted((data_dir / "results").glob("*.csv")), *data_dir.glob(SUMMARY)]
-    if not any(table.name != SUMMARY for table in tables):
+    tables = sorted((data_dir / "results").glob("*.csv"))
+    if not tables:
         raise StageError(f"{data_dir} holds no results; run the stages with --data-dir {data_dir}")
     target.mkdir(parents=True, exist_ok=True)
     for old in [*target.glob("*.csv"), *target.glob(f"*{MANIFEST}")]:

@@ -1,15 +1,28 @@
-"""Results of a run -> the Markdown tables of the README, in English and Korean."""
+"""Results of a run -> the tables of the README, as rows of cells."""
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from common.criteria import model_names
 
-SUMMARY = "merged_dataset.summary.csv"
 MANIFEST = ".meta.json"
 CEILING = "ceiling.json"
+
+# The artefacts whose manifests tell what a stage took.
+STAGES = {
+    "1 merge": ["merged_dataset.csv"],
+    "1 attributes": ["dataset_with_llm.csv"],
+    "embeddings": ["img_emb.npy", "wrd_emb.npy"],
+    "2 `clustering_DEC.py`": ["clustering_DEC.csv"],
+    "3a `Classification_ML.py`": ["Classification_ML.csv"],
+    "3b `Classification_with_CNN.py`": ["Classification_with_CNN.csv"],
+    "3c `Classification_with_CNN_multimodal.py`": ["Classification_with_CNN_multimodal.csv"],
+    "3d `Classification_with_CLIP.py`": ["Classification_with_CLIP.csv"],
+    "4a `regression_ML.py`": ["regression_ML.csv"],
+    "4b `regression_DL_SOTA.py`": ["regression_DL_SOTA.csv"],
+}
+READERS = ["rules", "llm", "nobody"]
 
 # A results table is known by a column that only its kind has.
 KINDS = {"price": "r2", "classification": "f1_macro", "clustering": "nmi", "summary": "outcome"}
@@ -25,46 +38,7 @@ PUBLISHED = (
     ("CLIP Fusion, usage accuracy", 0.91, "classification", STUDY_USAGE, "CLIP Fusion", "accuracy"),
     ("CNN (image only), usage accuracy", 0.58, "classification", STUDY_USAGE, "CNN", "accuracy"),
 )
-BASELINES = {"price": "Median by source", "classification": "Majority"}
-
-KOREAN = {
-    "experiment": "실험",
-    "features": "특성",
-    "model": "모델",
-    "split": "분할",
-    "text": "텍스트",
-    "method": "방법",
-    "median error": "중앙값 오차",
-    "fit (s)": "학습 (초)",
-    "accuracy": "정확도",
-    "silhouette": "실루엣",
-    "smallest cluster": "최소 군집 크기",
-    "seconds": "초",
-    "stage": "단계",
-    "wrote": "산출물",
-    "peak memory (MB)": "최대 메모리 (MB)",
-    "figure": "지표",
-    "published": "연구 발표치",
-    "here": "이 저장소",
-    "here, by the study's criterion": "이 저장소, 연구의 판정 기준",
-    "baseline here": "기준선",
-    "source": "출처",
-    "table": "표",
-    "outcome": "결과",
-    "detail": "내역",
-    "rows": "행",
-    "data": "데이터",
-    "preset": "프리셋",
-    "training rows": "학습 행",
-    "test rows": "테스트 행",
-    "seeds": "시드",
-    "limit": "제한",
-    "hardware": "하드웨어",
-}
-SYNTHETIC = {
-    "en": " Drawn, synthetic products: a check of the pipeline, no claim about real prices.",
-    "ko": " 그려서 만든 합성 상품이므로 파이프라인 점검용이며 실제 가격에 대한 주장이 아닙니다.",
-}
+BASELINES = {"price": "Median by source", "classification": "Majority", "clustering": "Random"}
 
 
 @dataclass
@@ -153,50 +127,51 @@ def clustering(kept: Kept) -> list[list[str]]:
         "acc": ("accuracy", "{:.3f}"),
         "nmi": ("NMI", "{:.3f}"),
         "ari": ("ARI", "{:.3f}"),
+        "nmi_type": ("NMI product type", "{:.3f}"),
         "silhouette": ("silhouette", "{:.3f}"),
         "smallest_cluster": ("smallest cluster", "{:.0f}"),
         "seconds": ("seconds", "{:.1f}"),
     }
-    return _averaged(kept.tables["clustering"], ["method", "k"], columns)
+    return _averaged(kept.tables["clustering"], ["method", "k", "split", "text"], columns)
 
 
 def summary(kept: Kept) -> list[list[str]]:
-    """Raw rows of each source and table, and what became of them."""
+    """Raw rows and distinct texts of each source, and what became of them."""
     frame = kept.tables["summary"].fillna("")
     rows = [["source", "table", "outcome", "rows", "detail"]]
-    for one in frame.itertuples():
+    for one in frame[frame["table"] != "llm"].itertuples():
         told = str(one.detail).split(", ")
         detail = ", ".join(told[:DETAILS]) + (", ..." if len(told) > DETAILS else "")
         rows.append([one.source, one.table, one.outcome, f"{one.rows:,}", detail])
     return rows
 
 
+def attributes(kept: Kept) -> list[list[str]]:
+    """Products of each source by who read an attribute out of the text."""
+    frame = kept.tables["summary"]
+    frame = frame[frame["table"] == "llm"]
+    frame = frame.join(frame["outcome"].str.extract(r"^(?P<attribute>\w+) by (?P<reader>\w+)$"))
+    counts = frame.pivot_table("rows", ["source", "attribute"], "reader", "sum", 0, sort=False)
+    rows = [["source", "attribute", *(f"by {reader}" for reader in READERS)]]
+    for key, line in counts.reindex(columns=READERS, fill_value=0).iterrows():
+        rows.append([*key, *(f"{count:,.0f}" for count in line)])
+    return rows
+
+
 def cost(kept: Kept) -> list[list[str]]:
-    """Wall time and peak memory of each script, from the manifests of what it wrote."""
-    stages = {}
-    for name, known in kept.manifests.items():
-        script = re.search(r"\w+\.py", known.get("command", ""))
-        if script and known.get("seconds") is not None:
-            stage = "embeddings" if name.endswith(".npy") else script.group()
-            stages.setdefault(stage, []).append((name, known["seconds"], known["peak_memory_mb"]))
-    rows = [
-        [
-            f"`{stage}`" if stage.endswith(".py") else stage,
-            ", ".join(f"`{name}`" for name, _, _ in made),
-            f"{sum(seconds for _, seconds, _ in made):,.0f}",
-            f"{max(memory for _, _, memory in made):,.0f}",
-        ]
-        for stage, made in stages.items()
-    ]
-    if not rows:
+    """Wall time and peak memory of each stage, from the manifests of what it wrote."""
+    rows = [["stage", "seconds", "peak memory (MB)"]]
+    total = 0.0
+    for stage, artefacts in STAGES.items():
+        made = [kept.manifests[name] for name in artefacts if name in kept.manifests]
+        if made:
+            seconds = sum(one["seconds"] for one in made)
+            memory = max(one["peak_memory_mb"] for one in made)
+            rows.append([stage, f"{seconds:,.0f}", f"{memory:,.0f}"])
+            total += seconds
+    if not total:
         raise KeyError("no manifests")
-    everything = [one for made in stages.values() for one in made]
-    total = sum(seconds for _, seconds, _ in everything)
-    return [
-        ["stage", "wrote", "seconds", "peak memory (MB)"],
-        *rows,
-        ["all", "", f"{total:,.0f}", ""],
-    ]
+    return [*rows, ["all", f"{total:,.0f}", ""]]
 
 
 def published(kept: Kept) -> list[list[str]]:
@@ -213,7 +188,8 @@ def published(kept: Kept) -> list[list[str]]:
 
 
 TABLES = {
-    each.__name__: each for each in (summary, price, classification, clustering, cost, published)
+    each.__name__: each
+    for each in (summary, attributes, price, classification, clustering, cost, published)
 }
 
 
@@ -233,47 +209,3 @@ def _mean(values, form: str) -> str:
     if values.min() == values.max():
         return form.format(values.mean())
     return f"{form.format(values.mean())} ± {form.format(values.std())}"
-
-
-# --- text ------------------------------------------------------------------------------------
-
-
-def markdown(kept: Kept, name: str, language: str = "en") -> str:
-    """One table with the line above it that says what it was computed from."""
-    try:
-        rows = TABLES[name](kept)
-    except KeyError:  # a table that is not there
-        return {"en": "*Not run yet.*\n", "ko": "*아직 실행하지 않음.*\n"}[language]
-    if language == "ko":
-        rows[0] = [KOREAN.get(title, title) for title in rows[0]]
-    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
-    widths = [max(len(row[index]) for row in cells) for index in range(len(cells[0]))]
-    lines = [
-        "| " + " | ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) + " |" for r in cells
-    ]
-    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    return _caption(kept, name, language) + "\n\n" + "\n".join(lines) + "\n"
-
-
-def _caption(kept: Kept, name: str, language: str) -> str:
-    """What the table was computed from: data, rows, preset, seeds, hardware."""
-    frame = kept.tables.get(name)
-    wanted = kept.stages.get(name) or [key for key in kept.manifests if key.endswith(".csv")]
-    made = [kept.manifests[key] for key in wanted if key in kept.manifests]
-    facts = {
-        "data": [kept.name],
-        "preset": [one["preset"] for one in made],
-        "training rows": []
-        if frame is None or "n_train" not in frame
-        else [frame["n_train"].max()],
-        "test rows": [] if frame is None or "n_test" not in frame else [frame["n_test"].max()],
-        "seeds": [] if frame is None else sorted(frame["seed"].unique()),
-        "limit": [one["limit"] for one in made if one.get("limit")],
-        "hardware": [one["hardware"] for one in made],
-    }
-    said = "; ".join(
-        f"{KOREAN[key] if language == 'ko' else key}: {', '.join(dict.fromkeys(map(str, values)))}"
-        for key, values in facts.items()
-        if values
-    )
-    return f"{said}.{SYNTHETIC[language] if kept.name == 'sample' else ''}"

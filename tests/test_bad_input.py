@@ -18,6 +18,7 @@ from shell import run_stage, start_stage
 from common.artifacts import FASHION_FOLDER, HNM_FOLDER, read_table
 
 STAGE_1 = "Use_LLM_for_preprocess.py"
+FEW = ("--limit", "16")  # texts that the LLM reads, to be quick
 PRICE = "regression_DL_SOTA.py"
 QUICK_PRICE = ("--experiment", "metadata", "--features", "study")
 
@@ -160,7 +161,7 @@ def spoiled(sample_raw, tmp_path_factory):
     sales.loc[of == who["hnm_negative"], "price"] = "-0.0169"
     sales.to_csv(hnm / "transactions_train.csv", index=False)
 
-    first = run_stage(STAGE_1, "--data-dir", data, "--raw-dir", raw)
+    first = run_stage(STAGE_1, "--data-dir", data, "--raw-dir", raw, "--limit", "1")
     assert first.returncode == 0, first.stderr[-2000:]
     price = run_stage("regression_ML.py", "--data-dir", data, *QUICK_PRICE)
     assert price.returncode == 0, price.stderr[-2000:]
@@ -184,7 +185,7 @@ def test_unusable_rows_are_counted_by_reason(spoiled):
 
 def test_the_account_adds_up_to_the_raw_rows(spoiled):
     data, *_ = spoiled
-    account = pd.read_csv(next(data.glob("merged_dataset.*.csv")))
+    account = pd.read_csv(data / "results" / "Use_LLM_for_preprocess.csv")
     rows = account.groupby(["source", "table"])["rows"].sum()
     hnm, fashion = (data / "raw" / name for name in (HNM_FOLDER, FASHION_FOLDER))
     for key, path in (
@@ -224,7 +225,7 @@ def test_pictures_that_cannot_be_decoded_are_set_aside_by_name(spoiled):
 def finished(sample_raw, tmp_path_factory):
     """The drawn catalogue after stage 1 and with its embeddings."""
     data = tmp_path_factory.mktemp("finished")
-    for script, *flags in ((STAGE_1,), ("regression_ML.py", *QUICK_PRICE)):
+    for script, *flags in ((STAGE_1, *FEW), ("regression_ML.py", *QUICK_PRICE)):
         done = run_stage(script, "--data-dir", data, "--raw-dir", sample_raw, *flags)
         assert done.returncode == 0, done.stderr[-2000:]
     return data
@@ -316,19 +317,19 @@ STOPS = {"Ctrl-C": signal.SIGINT, "kill -9": signal.SIGKILL}
 @pytest.mark.parametrize("how", STOPS)
 def test_stage_1_goes_on_where_it_was_stopped(how, finished, sample_raw, tmp_path):
     store = tmp_path / "llm_answers.jsonl"
-    arguments = (STAGE_1, "--data-dir", tmp_path, "--raw-dir", sample_raw)
-    code, error = stop_when(start_stage(*arguments), lambda: lines_in(store) >= 8, STOPS[how])
+    arguments = (STAGE_1, "--data-dir", tmp_path, "--raw-dir", sample_raw, *FEW)
+    code, error = stop_when(start_stage(*arguments), lambda: lines_in(store) >= 4, STOPS[how])
     if how == "Ctrl-C":
         assert code == 130
         assert error.strip().splitlines()[-1].startswith("interrupted")
         assert "Traceback" not in error
         nothing_unfinished(tmp_path)
-    answered = store.read_bytes().splitlines()[:8]
+    answered = store.read_bytes().splitlines()[:4]
     assert not (tmp_path / "dataset_with_llm.csv").exists()
 
     done = run_stage(*arguments)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert store.read_bytes().splitlines()[:8] == answered
+    assert store.read_bytes().splitlines()[:4] == answered
     assert lines_in(store) == lines_in(finished / "llm_answers.jsonl")  # nothing asked twice
     for name in ("merged_dataset.csv", "dataset_with_llm.csv"):
         ours, theirs = read_table(tmp_path / name), read_table(finished / name)

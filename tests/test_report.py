@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common import report, tables
+from common import markdown, report, tables
 from common.artifacts import StageError
 
 PRICE = {
@@ -113,7 +113,7 @@ def test_every_kept_run_has_its_baseline_rows():
 def test_mean_and_deviation_over_seeds(finished, tmp_path):
     report.adopt(finished, tmp_path / "kept" / "study")
     kept = tables.read(tmp_path / "kept" / "study")
-    made = tables.markdown(kept, "price")
+    made = markdown.markdown(kept, "price")
     r2 = [0.70, 0.71, 0.72]
     row = next(line for line in made.splitlines() if "LightGBM" in line)
     assert f"{np.mean(r2):.3f} ± {np.std(r2, ddof=1):.3f}" in row
@@ -127,7 +127,7 @@ def test_mean_and_deviation_over_seeds(finished, tmp_path):
 
 def test_published_figures_stand_beside_ours_and_the_baseline(finished, tmp_path):
     report.adopt(finished, tmp_path / "kept" / "study")
-    made = tables.markdown(tables.read(tmp_path / "kept" / "study"), "published")
+    made = markdown.markdown(tables.read(tmp_path / "kept" / "study"), "published")
     assert cells(made, "LightGBM")[1:] == ["0.8364", "0.710 ± 0.010", "–", "0.100"]
     assert cells(made, "Advanced MLP")[1:] == ["0.8904", "–", "–", "0.100"]  # not run here
     assert cells(made, "CLIP Fusion")[1:] == ["0.91", "0.800", "–", "0.400"]
@@ -147,20 +147,41 @@ def test_a_run_is_kept_without_its_places_and_hashes(finished, tmp_path):
         assert expected in text
 
 
-def test_time_and_memory_name_the_script_and_set_the_embeddings_apart(finished, tmp_path):
+def test_time_and_memory_of_each_stage_with_the_embeddings_apart(finished, tmp_path):
     report.adopt(finished, tmp_path / "kept" / "study")
-    made = tables.markdown(tables.read(tmp_path / "kept" / "study"), "cost")
-    assert cells(made, "embeddings")[1:] == ["`img_emb.npy`", "62", "900"]
-    assert cells(made, "`regression_ML.py`")[2:] == ["62", "900"]
-    assert cells(made, "all")[2] == f"{3 * 61.5:,.0f}"
+    made = markdown.markdown(tables.read(tmp_path / "kept" / "study"), "cost")
+    assert cells(made, "embeddings")[1:] == ["62", "900"]
+    assert cells(made, "4a `regression_ML.py`")[1:] == ["62", "900"]
+    assert cells(made, "all")[1] == f"{3 * 61.5:,.0f}"
+
+
+def test_the_account_of_raw_rows_and_of_who_read_what(finished, tmp_path):
+    account = pd.DataFrame(
+        [
+            ("FASHION", "styles", "kept", 1234, ""),
+            ("FASHION", "styles", "not wearable", 9, "Watches 4, Ring 2, Perfume 1, Toy 1, Lid 1"),
+            ("FASHION", "llm", "brand by rules", 1000, ""),
+            ("FASHION", "llm", "brand by nobody", 234, ""),
+            ("both", "llm", "values dropped, not in the text", 7, ""),
+        ],
+        columns=["source", "table", "outcome", "rows", "detail"],
+    )
+    account.to_csv(finished / "results" / "Use_LLM_for_preprocess.csv", index=False)
+    report.adopt(finished, tmp_path / "kept" / "study")
+    kept = tables.read(tmp_path / "kept" / "study")
+    rows = tables.summary(kept)
+    assert rows[1] == ["FASHION", "styles", "kept", "1,234", ""]
+    assert rows[2][-1] == "Watches 4, Ring 2, Perfume 1, Toy 1, ..."
+    assert len(rows) == 3
+    assert tables.attributes(kept)[1:] == [["FASHION", "brand", "1,000", "0", "234"]]
 
 
 def test_a_drawn_catalogue_is_called_synthetic(finished, tmp_path):
     report.adopt(finished, tmp_path / "kept" / "sample")
     kept = tables.read(tmp_path / "kept" / "sample")
-    assert "synthetic" in tables.markdown(kept, "price")
-    assert "합성" in tables.markdown(kept, "price", "ko")
-    assert "| 실험" in tables.markdown(kept, "price", "ko")
+    assert "synthetic" in markdown.markdown(kept, "price")
+    assert "합성" in markdown.markdown(kept, "price", "ko")
+    assert "| 실험" in markdown.markdown(kept, "price", "ko")
 
 
 def test_a_drawn_catalogue_stands_beside_the_best_that_can_be_reached(
@@ -175,13 +196,13 @@ def test_a_drawn_catalogue_stands_beside_the_best_that_can_be_reached(
     report.adopt(finished, tmp_path / "kept" / "sample")
     kept = tables.read(tmp_path / "kept" / "sample")
     assert 0.5 < kept.ceiling["r2"] < 1
-    assert f"{kept.ceiling['r2']:.3f}" in tables.markdown(kept, "price").splitlines()[-1]
+    assert f"{kept.ceiling['r2']:.3f}" in markdown.markdown(kept, "price").splitlines()[-1]
 
 
 def test_a_table_that_was_not_run_says_so(tmp_path):
     kept = tables.read(tmp_path / "absent")
     for name in tables.TABLES:
-        assert "Not run yet" in tables.markdown(kept, name)
+        assert "Not run yet" in markdown.markdown(kept, name)
 
 
 def test_only_the_marked_part_of_a_readme_changes(finished, tmp_path):

@@ -1,0 +1,85 @@
+"""Rows of cells -> Markdown, in English or Korean, under a line that says where they come from."""
+
+from common.tables import TABLES, Kept
+
+KOREAN = {
+    "experiment": "실험",
+    "features": "특성",
+    "model": "모델",
+    "split": "분할",
+    "text": "텍스트",
+    "method": "방법",
+    "median error": "중앙값 오차",
+    "fit (s)": "학습 (초)",
+    "accuracy": "정확도",
+    "silhouette": "실루엣",
+    "smallest cluster": "최소 군집 크기",
+    "seconds": "초",
+    "stage": "단계",
+    "attribute": "속성",
+    "by rules": "규칙",
+    "by llm": "LLM",
+    "by nobody": "없음",
+    "peak memory (MB)": "최대 메모리 (MB)",
+    "figure": "지표",
+    "published": "연구 발표치",
+    "here": "이 저장소",
+    "here, by the study's criterion": "이 저장소, 연구의 판정 기준",
+    "baseline here": "기준선",
+    "source": "출처",
+    "table": "표",
+    "outcome": "결과",
+    "detail": "내역",
+    "rows": "행",
+    "data": "데이터",
+    "preset": "프리셋",
+    "training rows": "학습 행",
+    "test rows": "테스트 행",
+    "seeds": "시드",
+    "limit": "제한",
+    "hardware": "하드웨어",
+}
+SYNTHETIC = {
+    "en": " Drawn, synthetic products: a check of the pipeline, no claim about real prices.",
+    "ko": " 그려서 만든 합성 상품이므로 파이프라인 점검용이며 실제 가격에 대한 주장이 아닙니다.",
+}
+
+
+def markdown(kept: Kept, name: str, language: str = "en") -> str:
+    """One table with the line above it that says what it was computed from."""
+    try:
+        rows = TABLES[name](kept)
+    except KeyError:  # a table that is not there
+        return {"en": "*Not run yet.*\n", "ko": "*아직 실행하지 않음.*\n"}[language]
+    if language == "ko":
+        rows[0] = [KOREAN.get(title, title) for title in rows[0]]
+    cells = [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+    widths = [max(len(row[index]) for row in cells) for index in range(len(cells[0]))]
+    lines = [
+        "| " + " | ".join(c.ljust(w) for c, w in zip(r, widths, strict=True)) + " |" for r in cells
+    ]
+    lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return _caption(kept, name, language) + "\n\n" + "\n".join(lines) + "\n"
+
+
+def _caption(kept: Kept, name: str, language: str) -> str:
+    """What the table was computed from: data, rows, preset, seeds, hardware."""
+    kind = "summary" if name == "attributes" else name
+    wanted = kept.stages.get(kind) or [key for key in kept.manifests if key.endswith(".csv")]
+    made = [kept.manifests[key] for key in wanted if key in kept.manifests]
+    frame = kept.tables.get(kind, {})
+    facts = {
+        "data": [kept.name],
+        "preset": [one["preset"] for one in made],
+        "training rows": [max(frame["n_train"])] if "n_train" in frame else [],
+        "test rows": [max(frame["n_test"])] if "n_test" in frame else [],
+        "seeds": sorted(set(frame["seed"])) if "seed" in frame else [],
+        "limit": [one["limit"] for one in made if one.get("limit")],
+        "hardware": [one["hardware"] for one in made],
+    }
+    said = "; ".join(
+        f"{KOREAN[key] if language == 'ko' else key}: {', '.join(dict.fromkeys(map(str, values)))}"
+        for key, values in facts.items()
+        if values
+    )
+    return f"{said}.{SYNTHETIC[language] if kept.name == 'sample' else ''}"
