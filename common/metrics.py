@@ -79,7 +79,7 @@ def regression(true_usd, pred_usd, source) -> dict[str, float]:
 
     Returns:
         r2 over all rows, r2_hnm and r2_fashion within a source (NaN under two rows), r2_log on
-        log prices, rmse and mae in USD, mdape (median absolute percentage error, in percent) and
+        log prices, rmse and mae in USD, mdape (median absolute percentage error, as a fraction) and
         rmsle. Within-source figures matter: the two sources' price levels alone explain much of
         the R2 over all rows.
     """
@@ -98,7 +98,7 @@ def regression(true_usd, pred_usd, source) -> dict[str, float]:
         "r2_log": float(r2_score(np.log(true_usd), np.log(positive))),
         "rmse": float(root_mean_squared_error(true_usd, pred_usd)),
         "mae": float(mean_absolute_error(true_usd, pred_usd)),
-        "mdape": float(100 * np.median(np.abs(pred_usd - true_usd) / true_usd)),
+        "mdape": float(np.median(np.abs(pred_usd - true_usd) / true_usd)),
         "rmsle": float(np.sqrt(np.mean((np.log1p(positive) - np.log1p(true_usd)) ** 2))),
     }
 
