@@ -29,8 +29,8 @@ class Pixels:
     def __init__(self, preprocess: Compose):
         *geometry, _, normalise = preprocess.transforms
         self.geometry = Compose(geometry)
-        self.mean = torch.tensor(normalise.mean).view(3, 1, 1)
-        self.std = torch.tensor(normalise.std).view(3, 1, 1)
+        self.mean = torch.as_tensor(normalise.mean).view(3, 1, 1)
+        self.std = torch.as_tensor(normalise.std).view(3, 1, 1)
         blank = np.asarray(self.geometry(Image.new("RGB", (64, 64))))
         self.height, self.width = blank.shape[:2]
 
@@ -100,6 +100,14 @@ def _collate(items: list) -> tuple[list[int], torch.Tensor | None, dict[int, str
     return [position for position, _ in whole], batch, broken
 
 
+def worker_count(files: int) -> int:
+    """How many worker processes decode that many files; 0 where their start is not worth it."""
+    if files < _WORKERS_FROM:
+        return 0
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(cores, 16)
+
+
 def batches(
     paths: Sequence[Path],
     pixels: Pixels,
@@ -107,11 +115,10 @@ def batches(
     progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[tuple[list[int], torch.Tensor | None, dict[int, str]]]:
     """Yields (positions, uint8 batch, {position: reason}) over ``paths``, in order."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     loader = DataLoader(
         _Files(paths, pixels),
         batch_size,
-        num_workers=min(cores, 16) if len(paths) >= _WORKERS_FROM else 0,
+        num_workers=worker_count(len(paths)),
         collate_fn=_collate,
         pin_memory=torch.cuda.is_available(),
     )

@@ -179,7 +179,12 @@ def load_open_clip(
     """An open_clip model with its own preprocessing and tokenizer, as :class:`Clip`."""
     import open_clip
 
-    with _loading("clip", name if pretrained is None else f"{name}/{pretrained}"):
+    if name.startswith("hf-hub:"):
+        repository = name.removeprefix("hf-hub:")
+    else:
+        repository = open_clip.get_pretrained_cfg(name, pretrained or "").get("hf_hub", "")
+    wanted = name if pretrained is None else f"{name}/{pretrained}"
+    with _loading("clip", wanted, repository.rstrip("/")):
         overrides = {}
         if name.startswith("local-dir:"):
             # A text tower from transformers finds its configuration in the same folder, wherever
@@ -241,7 +246,9 @@ def cnn(args: argparse.Namespace, device) -> Backbone:
         identity = {"name": name}
     if name == CNN["embedded"] and not overlay:
         return Backbone(lite_trunk().to(device).eval(), lite_preprocess(), 1280, lite_identity())
-    with _loading("cnn", str(overlay.get("file", name))):
+    known = timm.get_pretrained_cfg(name, allow_unregistered=True)
+    repository = "" if overlay or not known else known.hf_hub_id or ""
+    with _loading("cnn", str(overlay.get("file", name)), repository):
         module = timm.create_model(
             name, pretrained=True, num_classes=0, pretrained_cfg_overlay=overlay or None
         )
@@ -342,15 +349,27 @@ def _existing(name: str, kind: str) -> str:
 
 
 @contextmanager
-def _loading(kind: str, wanted: str):
-    """Whatever a library raises when weights cannot be had or read becomes one line."""
+def _loading(kind: str, wanted: str, repository: str = ""):
+    """Whatever a library raises when weights cannot be had or read becomes one line.
+
+    ``repository`` names where the hub keeps them, if it does: the hub's client would try for a
+    minute before it gives up, so a hub out of reach is found out first.
+    """
+    from huggingface_hub import constants, file_download, get_session
+
+    looked = f"{constants.HF_HUB_CACHE} and the hub"
+    if repository:
+        folder = file_download.repo_folder_name(repo_id=repository, repo_type="model")
+        if not (Path(constants.HF_HUB_CACHE) / folder).exists():
+            try:
+                get_session().head(constants.ENDPOINT, timeout=5)
+            except Exception as error:  # whatever: the client library's own errors have no base
+                raise _cannot(kind, wanted, f"{looked}, which is out of reach") from error
     try:
         yield
     except (OSError, RuntimeError, ValueError, KeyError, LookupError) as error:
         reason = " ".join(str(error).split())[:200]
-        from huggingface_hub.constants import HF_HUB_CACHE
-
-        raise _cannot(kind, wanted, f"{HF_HUB_CACHE} and the hub ({reason})") from error
+        raise _cannot(kind, wanted, f"{looked} ({reason})") from error
 
 
 def _cannot(kind: str, wanted: str, looked: str, way: str | None = None) -> StageError:

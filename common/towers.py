@@ -178,7 +178,8 @@ def _cache(args: argparse.Namespace, identity: dict) -> RowCache:
 
 
 def _bar(total: int, unit: str) -> tqdm:
-    return tqdm(total=total, desc="embedding", unit=f" {unit}", disable=total < IMAGE_BATCH)
+    # disable=None: no bar where nobody watches (no terminal).
+    return tqdm(total=total, desc="embedding", unit=f" {unit}", leave=False, disable=None)
 
 
 def _autocast(device: torch.device):
