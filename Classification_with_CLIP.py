@@ -39,7 +39,7 @@ def main():
     from common.networks import ClipFusion
     from common.training import TrainConfig
 
-    config = TrainConfig(epochs=60, batch_size=256, lr=1e-3, weight_decay=0.01, patience=8)
+    config = TrainConfig(epochs=60, batch_size=256, lr=5e-4, weight_decay=0.01, patience=8)
     data = dataset.load(args)
     fusion = partial(ClipFusion, data.image.shape[1], data.text.shape[1])
     batches = partial(array_batches, batch_size=config.batch_size)

@@ -13,7 +13,7 @@ from torchvision.transforms import v2
 from common import cli, presets, towers
 from common.artifacts import StageError
 from common.dataset import Dataset
-from common.images import Pixels, decode
+from common.images import Pixels, decode, worker_count
 from common.multitask import Model, array_batches, run_models
 from common.training import TrainConfig
 
@@ -82,7 +82,7 @@ class PhotoBatches:
             shuffle=self.shuffle,
             drop_last=self.drop_last,
             generator=order,
-            num_workers=min(torch.get_num_threads(), 8),
+            num_workers=worker_count(len(self.photos)),
             pin_memory=torch.cuda.is_available(),
         )
 

@@ -111,7 +111,7 @@ class ClipFusion(nn.Module):
         text_dim: int,
         classes: dict[str, int],
         widths: tuple[int, ...] = (512, 256),
-        dropout: float = 0.3,
+        dropout: float = 0.5,
         modality_dropout: float = 0.2,
     ):
         super().__init__()
