@@ -9,6 +9,8 @@ from shell import ROOT
 
 # Nothing may be fetched while testing; a model that wants the hub must say so instead.
 os.environ["HF_HUB_OFFLINE"] = "1"
+# Threads that wait for each other must not burn the cores that other processes want.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 @pytest.fixture(scope="session")
@@ -34,3 +36,12 @@ def sample_raw(tmp_path_factory) -> Path:
 def raw(sample_raw, tmp_path) -> Path:
     """The drawn catalogue's raw folder, a copy to spoil."""
     return shutil.copytree(sample_raw, tmp_path / "raw")
+
+
+@pytest.fixture(scope="session")
+def smollm2():
+    """The packaged SmolLM2-135M-Instruct in llama.cpp."""
+    from common import cli, llm, presets
+
+    args = cli.parse(cli.parser(""), [])
+    return llm.LlamaCpp(Path(presets.llm(args)), parallel=4)

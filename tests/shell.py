@@ -17,7 +17,7 @@ STAGES = (
 )
 
 
-def run_stage(script: str, *arguments: object, timeout: float = 300, **options):
+def run_stage(script: str, *arguments: object, timeout: float = 600, **options):
     """Runs a stage as a person would; returns the CompletedProcess with text output."""
     command = [sys.executable, script, *(str(each) for each in arguments)]
     return subprocess.run(

@@ -19,7 +19,7 @@ from common.artifacts import FASHION_FOLDER, HNM_FOLDER, read_table
 
 STAGE_1 = "Use_LLM_for_preprocess.py"
 FEW = ("--limit", "16")  # texts that the LLM reads, to be quick
-PRICE = "regression_DL_SOTA.py"
+PRICE = "regression_DL_SOTA.py"  # the quickest stage that needs embeddings
 QUICK_PRICE = ("--experiment", "metadata", "--features", "study")
 
 
@@ -163,7 +163,7 @@ def spoiled(sample_raw, tmp_path_factory):
 
     first = run_stage(STAGE_1, "--data-dir", data, "--raw-dir", raw, "--limit", "1")
     assert first.returncode == 0, first.stderr[-2000:]
-    price = run_stage("regression_ML.py", "--data-dir", data, *QUICK_PRICE)
+    price = run_stage(PRICE, "--data-dir", data, *QUICK_PRICE)
     assert price.returncode == 0, price.stderr[-2000:]
     return data, first.stdout, price.stdout, who
 
@@ -225,7 +225,7 @@ def test_pictures_that_cannot_be_decoded_are_set_aside_by_name(spoiled):
 def finished(sample_raw, tmp_path_factory):
     """The drawn catalogue after stage 1 and with its embeddings."""
     data = tmp_path_factory.mktemp("finished")
-    for script, *flags in ((STAGE_1, *FEW), ("regression_ML.py", *QUICK_PRICE)):
+    for script, *flags in ((STAGE_1, *FEW), (PRICE, *QUICK_PRICE)):
         done = run_stage(script, "--data-dir", data, "--raw-dir", sample_raw, *flags)
         assert done.returncode == 0, done.stderr[-2000:]
     return data
