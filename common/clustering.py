@@ -1,0 +1,175 @@
+"""Clusters of products: one common space, the methods that need no network, the choice of K.
+
+Every method learns from training rows only and then names a cluster for every row.
+"""
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.cluster import AgglomerativeClustering, KMeans
+from sklearn.decomposition import PCA
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.metrics import pairwise_distances_argmin, silhouette_score
+from sklearn.mixture import GaussianMixture
+from tqdm import tqdm
+
+COMPONENTS = 64  # of the common space
+RESTARTS = 10
+LARGEST_TREE = 10_000  # rows: Ward's linkage holds all pairs, 0.4 GB at this size
+K_RANGE = range(2, 31)
+K_SAMPLE = 2_000  # rows that the choice of K looks at
+REFERENCES = 5  # uniform data sets that the gap statistic compares with
+
+
+def common_space(image: np.ndarray, text: np.ndarray, train: np.ndarray, seed: int) -> np.ndarray:
+    """Image and text embedding side by side, reduced by PCA: float32 (n, <= COMPONENTS).
+
+    Each modality is centred and brought to variance 1 in total first, else the one whose rows
+    point further apart would decide alone. All of it is fitted on training rows.
+    """
+    sides = []
+    for embedding in (image, text):
+        centred = np.asarray(embedding, np.float32) - embedding[train].mean(axis=0)
+        sides.append(centred / np.sqrt(centred[train].var(axis=0).sum()))
+    features = np.concatenate(sides, axis=1)
+    components = min(COMPONENTS, len(train), features.shape[1])
+    pca = PCA(components, svd_solver="randomized", random_state=seed).fit(features[train])
+    return pca.transform(features).astype(np.float32)
+
+
+def kmeans(space: np.ndarray, train: np.ndarray, k: int, seed: int) -> np.ndarray:
+    """K-Means, best of `RESTARTS`; the cluster (n,) of every row of `space` (n, d)."""
+    return KMeans(k, n_init=RESTARTS, random_state=seed).fit(space[train]).predict(space)
+
+
+def gaussian_mixture(space: np.ndarray, train: np.ndarray, k: int, seed: int) -> np.ndarray:
+    """Gaussian mixture with diagonal covariances: the axes of a PCA are uncorrelated."""
+    mixture = GaussianMixture(
+        k, covariance_type="diag", n_init=3, max_iter=300, reg_covar=1e-5, random_state=seed
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        try:
+            mixture.fit(space[train])
+        except ConvergenceWarning:
+            print(f"GMM with k={k}, seed {seed} did not converge in 300 steps", flush=True)
+    return mixture.predict(space)
+
+
+def agglomerative(space: np.ndarray, train: np.ndarray, k: int, seed: int) -> np.ndarray:
+    """Ward's agglomerative clustering; each row goes to the nearest centroid of its clusters.
+
+    The method itself has no rule for rows it has not seen. Above `LARGEST_TREE` training rows it
+    is fitted on that many, drawn with `seed`, and says so.
+    """
+    if len(train) > LARGEST_TREE:
+        print(f"Agglomerative: fitted on {LARGEST_TREE:,} of {len(train):,} rows", flush=True)
+        train = np.random.default_rng(seed).choice(train, LARGEST_TREE, replace=False)
+    labels = AgglomerativeClustering(k, linkage="ward").fit_predict(space[train])
+    centroids = np.stack([space[train][labels == cluster].mean(axis=0) for cluster in range(k)])
+    return pairwise_distances_argmin(space, centroids)
+
+
+SHALLOW = {"K-Means": kmeans, "GMM": gaussian_mixture, "Agglomerative": agglomerative}
+
+
+# --- the choice of K -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Choice:
+    """table: k, inertia, silhouette, gap and its error; votes: criterion -> its K; k: theirs."""
+
+    table: pd.DataFrame
+    votes: dict[str, int]
+    k: int
+
+
+def choose_k(features: np.ndarray, seed: int, progress: str = "") -> Choice:
+    """K of K-Means on features (n, d) by elbow, silhouette and gap; their median is taken.
+
+    Elbow: furthest below the chord of the inertia curve (Satopaa et al., "Finding a kneedle in a
+    haystack", 2011). Silhouette: the largest (Rousseeuw, 1987). Gap: the smallest K within one
+    standard error of the next (Tibshirani et al., 2001), uniform references in the box around
+    the data. Looks at no more than `K_SAMPLE` rows, drawn with `seed`.
+    """
+    rng = np.random.default_rng(seed)
+    if len(features) > K_SAMPLE:
+        features = features[rng.choice(len(features), K_SAMPLE, replace=False)]
+    low, high = features.min(axis=0), features.max(axis=0)
+    references = [rng.uniform(low, high, features.shape) for _ in range(REFERENCES)]
+
+    def fitted(data, k):
+        return KMeans(k, n_init=3, random_state=seed).fit(data)
+
+    rows = []
+    candidates = [k for k in K_RANGE if k < len(features) // 2]
+    for k in tqdm(candidates, desc=progress, disable=not progress):
+        found = fitted(features, k)
+        expected = np.log([fitted(reference, k).inertia_ for reference in references])
+        rows.append(
+            {
+                "k": k,
+                "inertia": found.inertia_,
+                "silhouette": silhouette_score(features, found.labels_),
+                "gap": expected.mean() - np.log(found.inertia_),
+                "gap_error": expected.std() * np.sqrt(1 + 1 / REFERENCES),
+            }
+        )
+    table = pd.DataFrame(rows)
+    votes = {
+        "elbow": elbow(table["k"], table["inertia"]),
+        "silhouette": int(table["k"][table["silhouette"].idxmax()]),
+        "gap": gap(table["k"], table["gap"], table["gap_error"]),
+    }
+    return Choice(table, votes, int(np.median(list(votes.values()))))
+
+
+def elbow(k, inertia) -> int:
+    """The K whose inertia lies furthest below the line from the first to the last point."""
+    k, inertia = np.asarray(k, float), np.asarray(inertia, float)
+    across = (k - k[0]) / (k[-1] - k[0])
+    down = (inertia - inertia[-1]) / (inertia[0] - inertia[-1])
+    return int(k[np.argmax(1 - across - down)])
+
+
+def gap(k, gaps, errors) -> int:
+    """The smallest K with gap(K) >= gap(K+1) - error(K+1); the last where there is none."""
+    k, gaps, errors = (np.asarray(values) for values in (k, gaps, errors))
+    enough = np.flatnonzero(gaps[:-1] >= gaps[1:] - errors[1:])
+    return int(k[enough[0]] if len(enough) else k[-1])
+
+
+# --- what a cluster looks like -------------------------------------------------------------
+
+
+def entropy(assigned: np.ndarray, k: int) -> float:
+    """Entropy of the cluster sizes over that of equal sizes: 1 is even, 0 is one cluster."""
+    share = np.bincount(assigned, minlength=k) / len(assigned)
+    share = share[share > 0]
+    return float((share * -np.log(share)).sum() / np.log(k))
+
+
+def names(table: pd.DataFrame, assigned: np.ndarray) -> dict[int, str]:
+    """A name per cluster: its commonest category and the two title words most typical of it.
+
+    Typical is what has the largest TF-IDF weight when each cluster is read as one document.
+    """
+    titles = table["title"].groupby(assigned).agg(" ".join)
+    category = table["normalized_category"].groupby(assigned).agg(lambda of: of.mode().iloc[0])
+    vectorizer = TfidfVectorizer(
+        token_pattern=r"[a-z]{3,}", stop_words="english", sublinear_tf=True, max_df=0.8
+    )
+    try:
+        weights = vectorizer.fit_transform(titles).toarray()
+    except ValueError:  # no word is left
+        return category.to_dict()
+    words = vectorizer.get_feature_names_out()
+    typical = {
+        cluster: ", ".join(words[np.argsort(-row)[:2]])
+        for cluster, row in zip(titles.index, weights, strict=True)
+    }
+    return {cluster: f"{category[cluster]} ({typical[cluster]})" for cluster in titles.index}
