@@ -19,7 +19,7 @@ from common.training import TrainConfig
 
 FROZEN = TrainConfig(epochs=60, batch_size=256, lr=1e-3, weight_decay=0.01, patience=8)
 FINETUNED = TrainConfig(
-    epochs=5, batch_size=64, lr=3e-4, weight_decay=0.05, schedule="onecycle", grad_clip=1.0
+    epochs=5, batch_size=32, lr=3e-4, weight_decay=0.05, schedule="onecycle", grad_clip=1.0
 )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -212,7 +212,7 @@ def save_model(model: nn.Module, path: Path, config: dict) -> None:
     """Write weights to `path` (safetensors) and `config`, what rebuilds the module, beside it."""
     weights = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
     with atomic(path) as temporary:
-        save_file(weights, temporary)
+        temporary.write_bytes(save(weights))  # unlike save_file: errno of a full disk, usual mode
     write_json(config, _config_path(path))
 
 
@@ -310,7 +310,7 @@ def _keep(checkpoint, model, best_state, optimizer, scheduler, history, config):
     }
     with atomic(checkpoint) as temporary:
         cloned = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
-        save_file(cloned, temporary, {"state": json.dumps(said)})
+        temporary.write_bytes(save(cloned, {"state": json.dumps(said)}))
 
 
 def _resume(checkpoint, model, optimizer, scheduler, config):
