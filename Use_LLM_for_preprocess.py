@@ -57,7 +57,7 @@ def main():
 
     import pandas as pd
 
-    from common import attributes, merge
+    from common import attributes, merge, prompts
 
     started = time.monotonic()
     table, account = merge.build(args, study_text=args.study_text)
@@ -70,12 +70,12 @@ def main():
     readings, rows = attributes.read(table, args.ask, args.limit)
     requests = [reading.request for reading in readings if reading.request]
     with Answers(paths.llm_store, engine.model) as answers:
-        counts = complete(answers, requests, engine, attributes.valid)
+        counts = complete(answers, requests, engine, prompts.valid)
         read = [attributes.accept(reading, answers, args.ask) for reading in readings]
     columns = pd.DataFrame(read).iloc[rows].reset_index(drop=True)
     table = pd.concat([table, columns], axis=1)
     artifacts.write_csv(table, paths.llm)
-    settings = {"model": engine.model, "ask": args.ask, "prompt": attributes.prompt_id()}
+    settings = {"model": engine.model, "ask": args.ask, "prompt": prompts.prompt_id()}
     seconds = time.monotonic() - started
     artifacts.record(paths.llm, args, {"merged": paths.merged}, seconds, settings, text=text)
 

@@ -1,6 +1,6 @@
 """Engines that answer prompts: llama.cpp in this process, transformers, an OpenAI server's API.
 
-An engine is called with requests (:class:`common.attributes.Request`) and yields each with its
+An engine is called with requests (:class:`common.prompts.Request`) and yields each with its
 reply, as replies arrive. ``engine.model`` names the model; answers are kept under that name.
 
 =============  ==================================  ==============================================
@@ -28,12 +28,12 @@ from common.answers import Reply
 from common.artifacts import StageError, fingerprint
 
 if TYPE_CHECKING:
-    from common.attributes import Request
+    from common.prompts import Request
 
 ENGINES = ("llamacpp", "transformers", "openai")
 _OF_PRESET = {"embedded": "llamacpp", "study": "transformers", "best": "openai"}
 
-# Tokens of one conversation: prompt with examples (about 550), text (at most 400), reply (104).
+# Tokens of one conversation: prompt with examples (about 600), text (at most 400), reply (152).
 CONTEXT = 1280
 SMALL_BYTES = 500_000_000
 KEY_VARIABLE = "OPENAI_API_KEY"
@@ -186,7 +186,7 @@ class Transformers:
 
     def __call__(self, requests: Iterable[Request], retry: bool = False) -> Iterator:
         # The longest first: what does not fit into memory shows at once.
-        waiting = iter(sorted(requests, key=lambda request: len(request.text), reverse=True))
+        waiting = iter(sorted(requests, key=lambda request: len(request.description), reverse=True))
         while batch := list(islice(waiting, self.parallel)):
             yield from zip(batch, self._ask(batch, retry), strict=True)
 

@@ -44,4 +44,4 @@ def smollm2():
     from common import cli, llm, presets
 
     args = cli.parse(cli.parser(""), [])
-    return llm.LlamaCpp(Path(presets.llm(args)), parallel=4)
+    return llm.LlamaCpp(Path(presets.llm(args)), parallel=2)
