@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from common import splits, taxonomy
-from common.artifacts import StageError, manifest, read_table, require
+from common.artifacts import StageError, manifest, read_table, require, require_made_from
 
 # The study's three experiments: train on one source and test on the other, or mix both.
 EXPERIMENTS = ("HNM->FASHION", "FASHION->HNM", "mixed")
@@ -48,7 +48,10 @@ def load(args: argparse.Namespace) -> Dataset:
     """
     from common import embeddings
 
-    path = require(args.paths.llm, "python Use_LLM_for_preprocess.py")
+    command = "python Use_LLM_for_preprocess.py"
+    path = require(args.paths.llm, command)
+    if args.paths.merged.exists():
+        require_made_from(path, {"merged": args.paths.merged}, command)
     table = read_table(path)
     if args.split == "random":
         # Before the embeddings are made: what is fitted for them sees training rows only.

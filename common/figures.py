@@ -176,6 +176,7 @@ def cluster_map(xy, assigned, image_files, path, title, names=None):
     axes.set(xlabel="first map axis (no unit)", ylabel="second map axis (no unit)")
     axes.set_xticks([])
     axes.set_yticks([])
+    axes.spines[:].set_visible(False)
     axes.margins(0.05)
     axes.legend(title="cluster (products)", fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     return _save(figure, axes, path, title, grid=False)
@@ -244,13 +245,13 @@ def _cycle(count):
     return [colormaps["tab20"](index % 20) for index in range(count)]
 
 
-def _thumbnails(xy, image_files, cells=(13, 11)):
-    """Yield (row, RGB array) for at most one readable picture in each cell of a grid."""
-    span = np.maximum(np.ptp(xy, axis=0), np.finfo(float).tiny)
-    cell = np.minimum((xy - xy.min(axis=0)) / span * cells, np.array(cells) - 1).astype(int)
-    taken = set()
+def _thumbnails(xy, image_files, cells=(19, 14)):
+    """Yield (row, RGB array) of readable pictures that stay a cell's width or height apart."""
+    step = np.maximum(np.ptp(xy, axis=0), np.finfo(float).tiny) / cells
+    taken = np.empty((0, 2))
     for row in np.random.default_rng(0).permutation(len(xy)):
-        if tuple(cell[row]) in taken or not image_files[row]:
+        crowded = (np.abs(taken - xy[row]) < step).all(axis=1).any()
+        if crowded or not image_files[row]:
             continue
         try:
             with Image.open(image_files[row]) as image:
@@ -258,5 +259,5 @@ def _thumbnails(xy, image_files, cells=(13, 11)):
                 picture = image.convert("RGB")
         except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
             continue
-        taken.add(tuple(cell[row]))
+        taken = np.vstack([taken, xy[row]])
         yield row, np.asarray(picture)

@@ -6,7 +6,7 @@
 
 Reads  data/results/<run>/ (with --show and --adopt: <data-dir>)
 Writes what stands between `<!-- table: RUN TABLE -->` and `<!-- end -->` in both READMEs; with
-       --adopt also data/results/<name of the data-dir>/
+       --adopt also data/results/<name of the data-dir>/ and the pictures in docs/
 """
 
 import argparse
@@ -16,7 +16,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from common.artifacts import StageError, atomic, read_table, write_json
+from common.artifacts import Paths, StageError, atomic, read_table, write_json
 from common.cli import run
 from common.markdown import markdown
 from common.sample.catalogue import TRUTH_TABLE, ceiling_r2
@@ -24,11 +24,18 @@ from common.tables import CEILING, MANIFEST, TABLES, read
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "data" / "results"
+DOCS = ROOT / "docs"
 READMES = {"en": ROOT / "README.md", "ko": ROOT / "README.ko.md"}
 MARKED = re.compile(r"(<!-- table: (\S+) (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 MANIFEST_FIELDS = (
     "artifact command git versions hardware preset seed limit settings seconds peak_memory_mb"
 ).split()
+
+# Pictures of the README: run -> figure -> file. Real products are in none: theirs may not be shown.
+PICTURES = {
+    "sample": {"clusters_k_means": "map.png"},
+    "study": {"regression_DL_SOTA_ours_metadata-embedding_listing_grouped_parity": "price.png"},
+}
 
 
 def adopt(data_dir: Path, target: Path) -> None:
@@ -64,6 +71,17 @@ def _without_places(value):
     if isinstance(value, str):
         return re.sub(r"(?<![^\s='\"])(?:~|\.\.)?/\S*?([^\s/'\"]+)/?(?=[\s'\"]|$)", r"\1", value)
     return value
+
+
+def adopt_pictures(data_dir: Path, name: str, target: Path = DOCS) -> None:
+    """Copies the README's pictures of a run, in 128 colours, which keeps them small."""
+    from PIL import Image
+
+    for figure, file in PICTURES.get(name, {}).items():
+        path = Paths(data_dir).figure(figure)
+        if path.exists():
+            with Image.open(path) as picture, atomic(target / file) as part:
+                picture.convert("RGB").quantize(128).save(part, "PNG", optimize=True)
 
 
 def rewrite(path: Path, language: str, folder: Path = KEPT) -> str:
@@ -105,7 +123,9 @@ def main() -> None:
         show(args.data_dir)
         return
     if args.adopt:
-        adopt(args.data_dir, KEPT / args.data_dir.resolve().name)
+        name = args.data_dir.resolve().name
+        adopt(args.data_dir, KEPT / name)
+        adopt_pictures(args.data_dir, name)
     for language, path in READMES.items():
         text = rewrite(path, language)
         with atomic(path) as part:

@@ -1,8 +1,8 @@
 """A file of computed rows by key: what a kill or a change of 1 % of the products must not cost."""
 
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ class RowCache:
     def __init__(self, path: Path):
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        with closing(self._connect()) as database, database:
+        with self._writing() as database:
             # Rows of some kilobytes would waste half of the default pages.
             database.execute("PRAGMA page_size = 65536")
             database.execute("CREATE TABLE IF NOT EXISTS rows (key BLOB PRIMARY KEY, value BLOB)")
@@ -37,16 +37,10 @@ class RowCache:
     def put(self, keys: Sequence[bytes], rows: np.ndarray) -> None:
         """Stores ``rows`` (n, d) under ``keys``."""
         values = [row.tobytes() for row in rows.astype(np.float16)]
-        try:
-            with closing(self._connect()) as database, database:
-                database.executemany(
-                    "INSERT OR REPLACE INTO rows VALUES (?, ?)", zip(keys, values, strict=True)
-                )
-        except sqlite3.OperationalError as error:
-            raise StageError(
-                f"cannot write {self.path}: {error}; make room (or choose another --data-dir) "
-                "and run the same command again"
-            ) from error
+        with self._writing() as database:
+            database.executemany(
+                "INSERT OR REPLACE INTO rows VALUES (?, ?)", zip(keys, values, strict=True)
+            )
 
     def take(self, keys: Sequence[bytes]) -> np.ndarray:
         """The rows of ``keys`` (n, d) as float32, in their order; NaN where there is none."""
@@ -62,6 +56,18 @@ class RowCache:
                     if key in found:
                         taken[position] = np.frombuffer(found[key], np.float16)
         return taken
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """A connection whose statements are written together or not at all."""
+        try:
+            with closing(self._connect()) as database, database:
+                yield database
+        except sqlite3.DatabaseError as error:
+            raise StageError(
+                f"cannot write {self.path}: {error}; make room (or choose another --data-dir), "
+                "delete the file if it is damaged, and run the same command again"
+            ) from error
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self.path, timeout=60)
