@@ -188,7 +188,11 @@ def _autocast(device: torch.device):
 
 
 def _folded(module: nn.Module) -> nn.Module:
-    """A copy with each batch norm folded into the convolution before it (EfficientNet only)."""
+    """A copy with each batch norm folded into the convolution before it (EfficientNet only).
+
+    Its stem and first stage stay in float32 where the rest is computed in bfloat16: they make
+    two thirds of the rounding error and a tenth of the work.
+    """
     if not isinstance(module, EfficientNet):
         return module
     module = copy.deepcopy(module)
@@ -199,4 +203,16 @@ def _folded(module: nn.Module) -> nn.Module:
                 setattr(parent, previous, fuse_conv_bn_eval(getattr(parent, previous), child))
                 setattr(parent, name, child.act)
             previous = name
+    module.conv_stem = _InFloat32(module.conv_stem)
+    module.blocks[0] = _InFloat32(module.blocks[0])
     return module
+
+
+class _InFloat32(nn.Module):
+    def __init__(self, module: nn.Module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(inputs.device.type, enabled=False):
+            return self.module(inputs.float())

@@ -1,0 +1,338 @@
+"""Embeddings: aligned with the table, resumable, the same at any batch size, nothing lost."""
+
+import json
+import shutil
+import struct
+import zlib
+from types import SimpleNamespace
+
+import numpy as np
+import open_clip
+import pandas as pd
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from safetensors.torch import save_file
+
+from common import embeddings, presets, towers
+from common.artifacts import Paths, StageError, manifest
+from common.images import BrokenImageError, Pixels, decode
+
+PRODUCTS = 24
+COLOURS = ("red", "navy", "olive", "gold")
+SHAPES = ("dress", "shirt", "shoe")
+
+# How far an embedding may turn with the batch it is computed in (1 - cosine), and from float32:
+# bfloat16 has three digits, and kernels add up in an order that depends on the batch. Flat
+# drawings are the worst case (1e-3); photographs turn by half of that.
+BATCH_TOLERANCE, PRECISION_TOLERANCE = 2e-4, 1.5e-3
+
+
+def draw(colour, shape, size=(120, 160)):
+    image = Image.new("RGB", size, "white")
+    pen = ImageDraw.Draw(image)
+    if shape == "dress":
+        pen.polygon([(50, 20), (70, 20), (105, 145), (15, 145)], fill=colour)
+    elif shape == "shirt":
+        pen.rectangle((35, 40, 85, 130), fill=colour)
+        pen.rectangle((10, 40, 110, 65), fill=colour)
+    else:
+        pen.ellipse((10, 90, 110, 140), fill=colour)
+    return image
+
+
+def make_catalogue(folder):
+    """Arguments and table of 24 drawn products under ``folder``."""
+    (folder / "raw" / "images").mkdir(parents=True)
+    rows = []
+    for number in range(PRODUCTS):
+        colour, shape = COLOURS[number % 4], SHAPES[number % 3]
+        draw(colour, shape, (120 + number, 160)).save(folder / "raw/images" / f"{number}.jpg")
+        rows.append(
+            {
+                "product_key": f"FASHION:{number}",
+                "title": f"{colour} {shape} {number}",
+                "description": "soft cotton " * (1 + number),
+                "image_path": f"images/{number}.jpg",
+                "split": ("train", "train", "train", "validation", "test")[number % 5],
+            }
+        )
+    return arguments(folder), pd.DataFrame(rows)
+
+
+def arguments(folder):
+    return SimpleNamespace(
+        paths=Paths(folder / "data", folder / "raw"),
+        preset="embedded",
+        device="cpu",
+        split="grouped",
+    )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def short_alignment():
+    """Two epochs do: how good the alignment is stands in another file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(presets.LITE_ALIGNMENT, "epochs", 2)
+        yield
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A catalogue with its embeddings: arguments, table, the two paths. Read only."""
+    args, table = make_catalogue(tmp_path_factory.mktemp("made"))
+    return args, table, embeddings.ensure(args, table)
+
+
+@pytest.fixture
+def catalogue(tmp_path):
+    """A catalogue of which nothing is computed yet: arguments and table."""
+    return make_catalogue(tmp_path)
+
+
+@pytest.fixture
+def copied(made, tmp_path):
+    """A copy, to change, of the catalogue with its embeddings: arguments and table."""
+    args, table, _ = made
+    shutil.copytree(args.paths.raw, tmp_path / "raw")  # copies times, too
+    shutil.copytree(args.paths.data, tmp_path / "data", ignore=shutil.ignore_patterns("models"))
+    return arguments(tmp_path), table.copy()
+
+
+@pytest.fixture
+def counted(monkeypatch):
+    """Counts the pictures and texts that pass through the towers."""
+    seen = {"images": 0, "texts": 0}
+    image, text = towers.ImageTower.__call__, towers.TextTower.__call__
+
+    def images(self, batch):
+        seen["images"] += len(batch)
+        return image(self, batch)
+
+    def texts(self, batch):
+        seen["texts"] += len(batch)
+        return text(self, batch)
+
+    monkeypatch.setattr(towers.ImageTower, "__call__", images)
+    monkeypatch.setattr(towers.TextTower, "__call__", texts)
+    return seen
+
+
+def load(paths):
+    return [np.load(path, mmap_mode="r") for path in paths]
+
+
+def turned(a, b):
+    """1 - cosine, row by row."""
+    a, b = (np.asarray(x, np.float64) for x in (a, b))
+    return 1 - (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+
+
+def png_bomb(path):
+    """A PNG of a few bytes that says it is 30,000 x 30,000 pixels."""
+
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 2, 0, 0, 0)
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0"))
+    )
+
+
+def test_rows_follow_the_table_and_the_next_run_computes_nothing(made, monkeypatch):
+    args, table, paths = made
+    assert paths == (args.paths.img_emb, args.paths.wrd_emb)
+    for path, array in zip(paths, load(paths), strict=True):
+        assert array.dtype == np.float32 and array.shape == (PRODUCTS, 768)
+        np.testing.assert_allclose(np.linalg.norm(array, axis=1), 1, atol=1e-5)
+        ids = path.with_name(path.stem + ".ids.txt").read_text().split()
+        assert ids == table["product_key"].tolist()
+        manifested = manifest(path)["settings"]["model"]
+        assert manifested["name"] == "fashion-lite" and manifested["image"]["weights"]
+    monkeypatch.setattr(towers, "of_clip", None)  # a model that is loaded now fails the test
+    assert embeddings.ensure(args, table) == paths
+
+
+def test_a_single_listing_is_embedded_as_in_the_table(made):
+    args, table, paths = made
+    image, text = load(paths)
+    encoder = embeddings.Encoder(presets.clip(args, torch.device("cpu")))
+    files = [args.paths.raw / path for path in table["image_path"]]
+    one_by_one = np.concatenate([encoder.images([file]) for file in files[::5]])
+    assert turned(one_by_one, image[::5]).max() < BATCH_TOLERANCE
+    texts = [f"{row.title}. {row.description}" for row in table.itertuples()]
+    one_by_one = np.concatenate([encoder.texts([each]) for each in texts[::5]])
+    assert turned(one_by_one, text[::5]).max() < BATCH_TOLERANCE
+    assert turned(encoder.images([Image.open(files[0])]), image[:1]).max() < BATCH_TOLERANCE
+
+
+def test_open_clip_loads_the_aligned_model_by_itself(made, tmp_path):
+    args, table, paths = made
+    image, text = load(paths)
+    # Elsewhere it is still whole.
+    folder = shutil.copytree(args.paths.model("fashion-lite"), tmp_path / "moved")
+    model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{folder}")
+    tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
+    model.eval()
+    with torch.inference_mode():
+        pixels = preprocess(Image.open(args.paths.raw / table["image_path"][5]))[None]
+        picture = model.encode_image(pixels, normalize=True)
+        tokens = tokenizer([f"{table['title'][5]}. {table['description'][5]}"])
+        words = model.encode_text(tokens, normalize=True)
+    assert turned(picture, image[5:6]).max() < PRECISION_TOLERANCE
+    assert turned(words, text[5:6]).max() < PRECISION_TOLERANCE
+
+
+def test_a_killed_run_goes_on_where_it_stopped(catalogue, counted, monkeypatch):
+    args, table = catalogue
+    put, calls = towers.RowCache.put, []
+
+    def killed_at_the_third_batch(cache, keys, rows):
+        calls.append(len(keys))
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        put(cache, keys, rows)
+
+    monkeypatch.setattr(towers, "IMAGE_BATCH", 8)
+    monkeypatch.setattr(towers.RowCache, "put", killed_at_the_third_batch)
+    with pytest.raises(KeyboardInterrupt):
+        embeddings.ensure(args, table)
+    assert not args.paths.img_emb.exists()
+    counted.update(images=0, texts=0)
+    embeddings.ensure(args, table)
+    assert counted == {"images": 8, "texts": PRODUCTS}
+
+
+def test_only_what_changed_is_computed_again(made, copied, counted):
+    args, table = copied
+    before = load(made[2])
+    draw("magenta", "shoe").save(args.paths.raw / "images/7.jpg")
+    table.loc[3, "description"] = "silk"
+    after = load(embeddings.ensure(args, table))
+    assert counted == {"images": 1, "texts": 1}
+    assert turned(before[0], after[0]).argmax() == 7
+    # Rows in another order, one left out: nothing to compute at all.
+    counted.update(images=0, texts=0)
+    embeddings.ensure(args, table.iloc[::-1].iloc[1:].reset_index(drop=True))
+    assert counted == {"images": 0, "texts": 0}
+
+
+def test_broken_pictures_are_set_aside_by_name(copied):
+    args, table = copied
+    folder = args.paths.raw / "images"
+    whole = (folder / "0.jpg").read_bytes()
+    (folder / "0.jpg").write_bytes(whole[: len(whole) // 2])
+    (folder / "1.jpg").write_text("<html>404</html>")
+    png_bomb(folder / "2.jpg")
+    (folder / "3.jpg").unlink()
+    (folder / "4.jpg").write_bytes(b"")
+    draw("red", "shoe").convert("L").save(folder / "5.jpg")
+    draw("red", "shoe").convert("CMYK").save(folder / "6.jpg")
+    image, text = load(embeddings.ensure(args, table))
+    assert np.flatnonzero(np.isnan(image).any(1)).tolist() == [0, 1, 2, 3, 4]
+    assert not np.isnan(text).any()
+    aside = pd.read_csv(args.paths.data / "img_emb.set_aside.csv")
+    assert aside["product_key"].tolist() == [f"FASHION:{n}" for n in range(5)]
+    for reason, word in zip(
+        aside["reason"],
+        ("truncated", "not an image", "bomb", "no such file", "not an image"),
+        strict=True,
+    ):
+        assert word in reason
+    assert manifest(args.paths.img_emb)["set_aside"] == 5
+
+    # Put right, it comes back.
+    (folder / "0.jpg").write_bytes(whole)
+    image, _ = load(embeddings.ensure(args, table))
+    assert np.flatnonzero(np.isnan(image).any(1)).tolist() == [1, 2, 3, 4]
+
+
+def test_no_readable_picture_at_all_is_an_error(catalogue):
+    args, table = catalogue
+    args.paths.raw = args.paths.raw / "elsewhere"
+    with pytest.raises(StageError, match="none of the 24 pictures"):
+        embeddings.ensure(args, table)
+
+
+def test_colour_modes_become_rgb_and_cameras_are_turned(tmp_path):
+    pixels = Pixels(presets.lite_preprocess())
+    red = draw("red", "shirt")
+    wanted = decode(red, pixels).float()
+    for mode, file in (("CMYK", "a.jpg"), ("P", "b.png"), ("RGBA", "c.png")):
+        red.convert(mode).save(tmp_path / file)
+        assert (decode(tmp_path / file, pixels).float() - wanted).abs().mean() < 8
+    hole = red.convert("RGBA")
+    hole.putalpha(red.convert("L").point(lambda value: 0 if value > 250 else 255))
+    hole.save(tmp_path / "d.png")
+    assert decode(tmp_path / "d.png", pixels)[:, 0, 0].tolist() == [255, 255, 255]
+    turn = Image.Exif()
+    turn[0x0112] = 6  # the camera was held upright: shown turned by 90 degrees
+    red.rotate(90, expand=True).save(tmp_path / "e.jpg", exif=turn, quality=95)
+    assert (decode(tmp_path / "e.jpg", pixels).float() - wanted).abs().mean() < 4
+    with pytest.raises(BrokenImageError, match="not an image"):
+        decode(__file__, pixels)
+
+
+def test_large_photographs_are_read_small_and_look_the_same(tmp_path):
+    """Decoding at a fraction of the size (JPEG draft) keeps the embedding."""
+    noise = np.random.default_rng(0).normal(0, 12, (1750, 1166, 3))
+    photo = np.asarray(draw("navy", "dress").resize((1166, 1750), Image.LANCZOS))
+    Image.fromarray((photo + noise).clip(0, 255).astype(np.uint8)).save(tmp_path / "big.jpg")
+    args = SimpleNamespace(preset="embedded")
+    tower = towers.of_cnn(presets.cnn(args, torch.device("cpu")))
+    drafted = decode(tmp_path / "big.jpg", tower.pixels)
+    whole = tower.pixels.cut(Image.open(tmp_path / "big.jpg").convert("RGB"))
+    assert turned(tower(drafted[None]), tower(whole[None])).max() < PRECISION_TOLERANCE
+
+
+def test_embeddings_do_not_depend_on_the_batch():
+    tower = towers.of_cnn(presets.cnn(SimpleNamespace(preset="embedded"), torch.device("cpu")))
+    pictures = [draw(c, s) for c in COLOURS for s in SHAPES]
+    batch = torch.stack([decode(picture, tower.pixels) for picture in pictures])
+    together = tower(batch)
+    for size in (1, 5):
+        parts = np.concatenate([tower(part) for part in batch.split(size)])
+        assert turned(parts, together).max() < BATCH_TOLERANCE
+    with torch.inference_mode():
+        exact = presets.lite_trunk().eval()(tower.pixels.normalise(batch, torch.device("cpu")))
+    assert turned(together, exact).max() < PRECISION_TOLERANCE
+
+
+def test_long_texts_are_counted(copied, capsys):
+    args, table = copied
+    table.loc[2, "description"] = "wool " * 400
+    table.loc[5, "description"] = "incomprehensibilities " * 12  # many letters, few tokens
+    embeddings.ensure(args, table)
+    assert manifest(args.paths.wrd_emb)["truncated"] == 1
+    assert "1 of 24 texts are longer than the 256 tokens" in capsys.readouterr().out
+
+
+def test_a_clip_of_ones_own_is_used_without_alignment(catalogue, tmp_path):
+    args, table = catalogue
+    tiny = {
+        "embed_dim": 32,
+        "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16},
+        "text_cfg": {
+            "context_length": 77,
+            "vocab_size": 49408,
+            "width": 32,
+            "heads": 2,
+            "layers": 1,
+        },
+    }
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": tiny}))
+    torch.manual_seed(0)
+    save_file(open_clip.CLIP(**tiny).state_dict(), folder / "open_clip_model.safetensors")
+    args.clip = str(folder)
+    table.loc[2, "description"] = "wool " * 100
+    image, text = load(embeddings.ensure(args, table))
+    assert image.shape == text.shape == (PRODUCTS, 32)
+    encoder = embeddings.Encoder(presets.clip(args, torch.device("cpu")))
+    file = args.paths.raw / table["image_path"][4]
+    assert turned(encoder.images([file]), image[4:5]).max() < BATCH_TOLERANCE
+    assert not args.paths.model("fashion-lite").exists()
+    assert manifest(args.paths.wrd_emb)["truncated"] == 1
