@@ -73,6 +73,8 @@ def _caption(kept: Kept, name: str, language: str) -> str:
         "preset": [one["preset"] for one in made],
         "training rows": [max(frame["n_train"])] if "n_train" in frame else [],
         "test rows": [max(frame["n_test"])] if "n_test" in frame else [],
+        "split": frame.get("split", []),
+        "text": frame.get("text", []),
         "seeds": sorted(set(frame["seed"])) if "seed" in frame else [],
         "limit": [one["limit"] for one in made if one.get("limit")],
         "hardware": [one["hardware"] for one in made],
@@ -80,6 +82,6 @@ def _caption(kept: Kept, name: str, language: str) -> str:
     said = "; ".join(
         f"{KOREAN[key] if language == 'ko' else key}: {', '.join(dict.fromkeys(map(str, values)))}"
         for key, values in facts.items()
-        if values
+        if len(values)
     )
     return f"{said}.{SYNTHETIC[language] if kept.name == 'sample' else ''}"

@@ -103,8 +103,7 @@ def show(data_dir: Path) -> None:
     for name in TABLES:
         print(f"\n## {name}\n\n{markdown(kept, name)}")
     figures = sorted((data_dir / "figures").glob("*.png"))
-    print(f"{len(figures)} figures in {data_dir / 'figures'}:")
-    print("\n".join(f"  {figure}" for figure in figures))
+    print(f"{len(figures)} figures in {data_dir / 'figures'}")
 
 
 def main() -> None:

@@ -27,6 +27,8 @@ READERS = ["rules", "llm", "nobody"]
 # A results table is known by a column that only its kind has.
 KINDS = {"price": "r2", "classification": "f1_macro", "clustering": "nmi", "summary": "outcome"}
 DETAILS = 4  # labels named in a line of the merge's account; the CSV has all
+EXPERIMENTS = ["mixed", "HNM->FASHION", "FASHION->HNM"]
+CONDITIONS = ("split", "text")
 TASKS = ("category", "gender", "usage", "usage_native")
 
 # What the study published beside what we measure: title, figure, kind, rows, baseline, column.
@@ -90,33 +92,35 @@ def price(kept: Kept) -> list[list[str]]:
         "mdape": ("median error", "{:.1%}"),
         "fit_seconds": ("fit (s)", "{:.1f}"),
     }
-    keys = ["experiment", "features", "model", "split", "text"]
-    rows = _averaged(kept.tables["price"].sort_values(keys[:2], kind="stable"), keys, columns)
+    frame = kept.tables["price"]
+    frame = frame.assign(order=frame["model"] != BASELINES["price"])
+    frame = frame.sort_values(["experiment", "features", "order"], kind="stable")
+    keys = ["experiment", "features", "model", *_varying(frame)]
+    rows = _averaged(frame, keys, columns)
     if kept.ceiling:
         figures = [
             form.format(kept.ceiling[c]) if c in kept.ceiling else ""
             for c, (_, form) in columns.items()
         ]
-        rows.append(
-            ["any", "any", "Best reachable: the price formula without its noise", "", "", *figures]
-        )
+        name = "Best reachable: the price formula without its noise"
+        rows.append(["any", "any", name, *[""] * (len(keys) - 3), *figures])
     return rows
 
 
 def classification(kept: Kept) -> list[list[str]]:
     """Accuracy / macro F1 per experiment and model, a column per task."""
-    keys = ["experiment", "model", "split", "text"]
+    frame = kept.tables["classification"]
+    keys = ["experiment", "model", *_varying(frame)]
     # Every stage writes the baseline row; one is enough.
-    frame = kept.tables["classification"].drop_duplicates([*keys, "task", "seed"])
+    frame = frame.drop_duplicates([*keys, "task", "seed"])
+    order = frame["experiment"].map(EXPERIMENTS.index).sort_values(kind="stable").index
     rows = [[*keys, *(f"{task}: accuracy / F1" for task in TASKS)]]
-    order = frame["experiment"].map({"mixed": 0}).fillna(1)
-    for key, group in frame.loc[order.sort_values(kind="stable").index].groupby(keys, sort=False):
+    for key, group in frame.loc[order].groupby(keys, sort=False):
         cells = []
         for task in TASKS:
             own = group[group["task"] == task]
-            cells.append(
-                " / ".join(_mean(own[name], "{:.3f}") for name in ("accuracy", "f1_macro"))
-            )
+            pair = [_mean(own[name], "{:.3f}") for name in ("accuracy", "f1_macro")]
+            cells.append(" / ".join(pair) if len(own) else "–")
         rows.append([*key, *cells])
     return rows
 
@@ -132,7 +136,8 @@ def clustering(kept: Kept) -> list[list[str]]:
         "smallest_cluster": ("smallest cluster", "{:.0f}"),
         "seconds": ("seconds", "{:.1f}"),
     }
-    return _averaged(kept.tables["clustering"], ["method", "k", "split", "text"], columns)
+    frame = kept.tables["clustering"]
+    return _averaged(frame, ["method", "k", *_varying(frame)], columns)
 
 
 def summary(kept: Kept) -> list[list[str]]:
@@ -191,6 +196,11 @@ TABLES = {
     each.__name__: each
     for each in (summary, attributes, price, classification, clustering, cost, published)
 }
+
+
+def _varying(frame) -> list[str]:
+    """The conditions that differ between rows; those that do not stand in the caption."""
+    return [name for name in CONDITIONS if len(set(frame[name])) > 1]
 
 
 def _averaged(frame, keys: list[str], columns: dict[str, tuple[str, str]]) -> list[list[str]]:
