@@ -20,6 +20,7 @@ from common.training import TrainConfig, fit, tensor_batches
 
 RECIPE = presets.LITE_ALIGNMENT
 
+_LARGEST_VALIDATION = 4096
 _TOKENIZER_FILES = (
     "config.json",
     "tokenizer.json",
@@ -73,17 +74,18 @@ def align(
     lowest contrastive loss on the validation rows is kept. Deterministic for a seed on a device.
     Returns the History of :func:`common.training.fit`.
     """
-    heads = _Heads(model)
-    pairs = [torch.from_numpy(rows) for rows in (image, text)]
-
     seed = RECIPE["seed"]
+    # Negatives come from the batch, and their share of the matrix grows with its square.
+    validation = np.random.default_rng(seed).permutation(validation)[:_LARGEST_VALIDATION]
+    pairs = [torch.from_numpy(rows) for rows in (image, text)]
 
     def side(rows: np.ndarray, size: int, shuffle: bool):
         return tensor_batches(tuple(p[rows] for p in pairs), None, size, shuffle, seed)
 
     config = TrainConfig(
         epochs=RECIPE["epochs"],
-        batch_size=min(RECIPE["batch_size"], len(train)),
+        # Few products still make some steps an epoch.
+        batch_size=min(RECIPE["batch_size"], max(64, len(train) // 6)),
         lr=RECIPE["lr"],
         weight_decay=RECIPE["weight_decay"],
         schedule="onecycle",
@@ -91,7 +93,7 @@ def align(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return fit(
-            heads,
+            _Heads(model),
             side(train, config.batch_size, True),
             side(validation, len(validation), False) if len(validation) else None,
             _contrastive,
@@ -99,6 +101,22 @@ def align(
             device,
             progress="aligning",
         )
+
+
+def retrieval(image: np.ndarray, text: np.ndarray, seed: int = 0, among: int = 1000) -> dict:
+    """How often a text finds its own picture first, or among the first ten, and the reverse.
+
+    Parameters: image, text (n, d), L2-normalised, row by row one product; ``among`` products are
+    drawn from them (all, if there are fewer). A tie counts as found. Returns text_to_image@1,
+    text_to_image@10, image_to_text@1, image_to_text@10 and among, the number of products.
+    """
+    rows = np.random.default_rng(seed).permutation(len(image))[:among]
+    similarity = text[rows] @ image[rows].T
+    found = {"among": len(rows)}
+    for name, scores in (("text_to_image", similarity), ("image_to_text", similarity.T)):
+        better = (scores > np.diag(scores)[:, None]).sum(axis=1)
+        found |= {f"{name}@{k}": round(float((better < k).mean()), 4) for k in (1, 10)}
+    return found
 
 
 def save(model: nn.Module, folder: Path) -> Path:
@@ -113,7 +131,7 @@ def save(model: nn.Module, folder: Path) -> Path:
         with atomic(folder / name) as temporary:
             shutil.copyfile(presets.minilm_folder() / name, temporary)
     write_json(_config(str(folder.resolve())), folder / "open_clip_config.json")
-    path = folder / "open_clip_model.safetensors"
+    path = folder / presets.OPEN_CLIP_WEIGHTS
     weights = {
         name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
     }
@@ -131,15 +149,17 @@ class _Heads(nn.Module):
         self.logit_scale = model.logit_scale
 
     def forward(self, image, text):
+        drop = nn.functional.dropout
         return {
-            "image": nn.functional.normalize(self.image(image), dim=-1),
-            "text": nn.functional.normalize(self.text(text), dim=-1),
+            "image": self.image(drop(image, RECIPE["dropout"], self.training)),
+            "text": self.text(drop(text, RECIPE["dropout"], self.training)),
             "scale": self.logit_scale.exp().expand(len(image)),
         }
 
 
 def _contrastive(outputs: dict, _targets) -> torch.Tensor:
-    logits = outputs["scale"][0].clamp(max=100) * outputs["image"] @ outputs["text"].T
+    image, text = (nn.functional.normalize(outputs[side], dim=-1) for side in ("image", "text"))
+    logits = outputs["scale"][0].clamp(max=100) * image @ text.T
     wanted = torch.arange(len(logits), device=logits.device)
     cross_entropy = nn.functional.cross_entropy
     return (cross_entropy(logits, wanted) + cross_entropy(logits.T, wanted)) / 2

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common import cli, presets
+from common import cli, presets, splits
 from common.artifacts import (
     StageError,
     atomic,
@@ -54,7 +54,12 @@ def ensure(args: argparse.Namespace, table: pd.DataFrame) -> tuple[Path, Path]:
         rows.append(table["split"])
         settings["alignment"] = presets.LITE_ALIGNMENT
     inputs = {"rows": hashlib.sha256(repr([list(part) for part in rows]).encode()).hexdigest()}
-    if all(is_current(path, inputs, settings) for path in (image_path, text_path)):
+    products = [image_path, text_path]
+    if own:
+        products.insert(
+            0, args.paths.model(presets.FASHION_LITE + suffix, presets.OPEN_CLIP_WEIGHTS)
+        )
+    if all(is_current(path, inputs, settings) for path in products):
         return image_path, text_path
     made_with = manifest(image_path).get("settings", {}).get("model", identity)["name"]
     if made_with != identity["name"]:
@@ -85,24 +90,31 @@ def ensure(args: argparse.Namespace, table: pd.DataFrame) -> tuple[Path, Path]:
             flush=True,
         )
 
+    whole = ~np.isnan(image[:, 0])
+    train, validation, test = (
+        np.flatnonzero(whole & (table["split"] == side).to_numpy()) for side in splits.SPLITS
+    )
     if own:
-        whole = ~np.isnan(image[:, 0])
-        train, validation = (
-            np.flatnonzero(whole & (table["split"] == side).to_numpy())
-            for side in ("train", "validation")
-        )
         history = alignment.align(clip.model, image, text, train, validation, device)
-        weights = alignment.save(clip.model, args.paths.model(presets.FASHION_LITE + suffix))
-        record(weights, args, inputs, history.seconds, settings, best_epoch=history.best_epoch)
+        alignment.save(clip.model, products[0].parent)
+        record(products[0], args, inputs, history.seconds, settings, best_epoch=history.best_epoch)
     image_head, text_head = towers.heads_of(clip)
-    for path, features, head, more in (
-        (image_path, image, image_head, {"set_aside": len(reasons), "seconds": seconds["image"]}),
-        (text_path, text, text_head, {"truncated": truncated, "seconds": seconds["text"]}),
+    image = towers.project(image, image_head, device)
+    text = towers.project(text, text_head, device)
+    found = alignment.retrieval(image[test], text[test])
+    print(
+        f"{clip.info['name']}: among {found['among']} test products a text finds its picture "
+        f"first in {found['text_to_image@1']:.1%}, among ten in {found['text_to_image@10']:.1%}",
+        flush=True,
+    )
+    for path, array, took, more in (
+        (image_path, image, seconds["image"], {"set_aside": len(reasons), "retrieval": found}),
+        (text_path, text, seconds["text"], {"truncated": truncated}),
     ):
         with atomic(_beside(path, ".ids.txt")) as temporary:
             temporary.write_text("\n".join(table["product_key"]) + "\n", "utf-8")
-        write_npy(towers.project(features, head, device), path)
-        record(path, args, inputs, settings=settings, **more)
+        write_npy(array, path)
+        record(path, args, inputs, took, settings, **more)
     return image_path, text_path
 
 

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 from common.artifacts import StageError, fingerprint
 
 FASHION_LITE = "fashion-lite"
+OPEN_CLIP_WEIGHTS = "open_clip_model.safetensors"  # the name open_clip looks for in a folder
 # How its heads are made and trained (common/alignment.py); 256 tokens are what MiniLM-L6 was
 # trained on.
 LITE_ALIGNMENT = {
@@ -35,6 +36,7 @@ LITE_ALIGNMENT = {
     "batch_size": 1024,
     "lr": 1e-3,
     "weight_decay": 0.05,
+    "dropout": 0.2,  # of the towers' features
     "seed": 0,
 }
 
