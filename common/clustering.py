@@ -160,9 +160,7 @@ def names(table: pd.DataFrame, assigned: np.ndarray) -> dict[int, str]:
     """
     titles = table["title"].groupby(assigned).agg(" ".join)
     category = table["normalized_category"].groupby(assigned).agg(lambda of: of.mode().iloc[0])
-    vectorizer = TfidfVectorizer(
-        token_pattern=r"[a-z]{3,}", stop_words="english", sublinear_tf=True, max_df=0.8
-    )
+    vectorizer = TfidfVectorizer(token_pattern=r"[a-z]{3,}", stop_words="english", max_df=0.8)
     try:
         weights = vectorizer.fit_transform(titles).toarray()
     except ValueError:  # no word is left

@@ -1,0 +1,127 @@
+"""Clusterings on data whose answer is known, and DEC on digits."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.datasets import load_digits, make_blobs
+from sklearn.metrics import adjusted_rand_score
+
+from common import clustering, dec, metrics, networks
+
+# Networks this small are faster on one core, and do not fight over the others.
+torch.set_num_threads(1)
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def blobs():
+    """600 rows in four clear groups of eight dimensions, and the groups."""
+    centres = 6 * np.eye(8)[:4]
+    space, truth = make_blobs(600, centers=centres, cluster_std=0.7, random_state=0)
+    return space.astype(np.float32), truth
+
+
+@pytest.mark.parametrize("method", clustering.SHALLOW)
+def test_each_method_learns_from_training_rows_and_assigns_all(method, blobs):
+    space, truth = blobs
+    train = np.arange(300)
+    assigned = clustering.SHALLOW[method](space, train, 4, seed=0)
+    assert assigned.shape == (600,)
+    assert adjusted_rand_score(truth[300:], assigned[300:]) == 1
+    elsewhere = space.copy()
+    elsewhere[300:] += 100
+    again = clustering.SHALLOW[method](elsewhere, train, 4, seed=0)
+    assert (again[:300] == assigned[:300]).all()
+
+
+def test_agglomerative_on_many_rows_takes_a_sample_and_says_so(blobs, monkeypatch, capsys):
+    space, truth = blobs
+    monkeypatch.setattr(clustering, "LARGEST_TREE", 100)
+    assigned = clustering.agglomerative(space, np.arange(400), 4, seed=3)
+    assert "fitted on 100 of 400 rows" in capsys.readouterr().out
+    assert adjusted_rand_score(truth, assigned) == 1
+
+
+def test_common_space_is_fitted_on_training_rows_and_weighs_both_modalities_alike():
+    rng = np.random.default_rng(0)
+    image, text = 0.01 * rng.normal(size=(200, 6)), 10 * rng.normal(size=(200, 6))
+    train = np.arange(120)
+    space = clustering.common_space(image, text, train, seed=0)
+    # All twelve directions are kept: a total variance of 1 from each modality.
+    assert space.shape == (200, 12) and space.dtype == np.float32
+    assert space[train].var(axis=0).sum() == pytest.approx(2, rel=1e-4)
+    text[120:] = 1000
+    assert clustering.common_space(image, text, train, seed=0)[train] == pytest.approx(space[train])
+
+
+def test_all_three_criteria_find_the_number_of_blobs(blobs, monkeypatch):
+    monkeypatch.setattr(clustering, "K_RANGE", range(2, 9))
+    choice = clustering.choose_k(blobs[0], seed=0)
+    assert choice.votes == {"elbow": 4, "silhouette": 4, "gap": 4} and choice.k == 4
+    assert choice.table["k"].tolist() == list(range(2, 9))
+
+
+def test_elbow_and_gap_on_worked_examples():
+    assert clustering.elbow([1, 2, 3, 4, 5], [100, 50, 10, 9, 8]) == 3
+    assert clustering.gap([1, 2, 3, 4], [0.1, 0.3, 0.8, 0.7], [0.05] * 4) == 3
+    assert clustering.gap([1, 2, 3], [0.1, 0.3, 0.8], [0.05] * 3) == 3  # rises to the end
+
+
+def test_entropy_tells_even_sizes_from_one_cluster():
+    assert clustering.entropy(np.arange(40) % 4, 4) == pytest.approx(1)
+    assert clustering.entropy(np.zeros(40, int), 4) == 0
+
+
+def test_names_join_the_commonest_category_and_typical_title_words():
+    table = pd.DataFrame(
+        {
+            "title": ["Blue Slim Jeans", "Blue Wide Jeans", "Blue Ankle Boots", "42"],
+            "normalized_category": ["Bottomwear", "Bottomwear", "Shoes", "Shoes"],
+        }
+    )
+    names = clustering.names(table, np.array([0, 0, 2, 2]))
+    assert names[0].startswith("Bottomwear (jeans, ")
+    assert names[2] in ("Shoes (ankle, boots)", "Shoes (boots, ankle)")
+    table["title"] = "12"
+    assert clustering.names(table, np.array([0, 0, 2, 2])) == {0: "Bottomwear", 2: "Shoes"}
+
+
+def test_soft_assignment_and_target_follow_the_papers_equations():
+    layer = networks.SoftAssignment(torch.tensor([[0.0, 0.0], [3.0, 4.0]]))
+    soft = layer(torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]])).detach()
+    # Student's t: 1 / (1 + squared distance), normalised over the centres.
+    weights = np.array([[1, 1 / 26], [1 / 26, 1], [1 / 2, 1 / 19]])
+    expected = weights / weights.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(soft.numpy(), expected, rtol=1e-5)
+
+    sharpened = expected**2 / expected.sum(axis=0)
+    sharpened /= sharpened.sum(axis=1, keepdims=True)
+    target = dec.target_distribution(soft).numpy()
+    np.testing.assert_allclose(target, sharpened, rtol=1e-5)
+    assert (target.max(axis=1) > expected.max(axis=1)).all()
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Scaled pixels of handwritten digits, the digits, and an autoencoder trained on them."""
+    pixels, truth = load_digits(return_X_y=True)
+    features = dec.scaled(pixels, np.arange(len(pixels)))
+    return features, truth, dec.pretrain(features, seed=0, device=CPU)
+
+
+def test_scaled_features_have_the_papers_length(digits):
+    assert np.square(digits[0]).sum(axis=1).mean() == pytest.approx(digits[0].shape[1], rel=1e-4)
+
+
+def test_dec_improves_on_its_start_and_on_kmeans(digits):
+    features, truth, autoencoder = digits
+    start = dec.kmeans(dec.encode(autoencoder.encoder, features, CPU), 10, seed=0)
+    found = dec.refine(autoencoder, features, start, seed=0, device=CPU)
+    scores = metrics.clustering(truth, dec.assign(found, features, CPU), features)
+    begun = metrics.clustering(truth, start.labels_, features)
+    plain = metrics.clustering(truth, dec.kmeans(features, 10, seed=0).labels_, features)
+    assert found.empty == 0 and found.changed < dec.TOLERANCE
+    assert scores["acc"] > begun["acc"]
+    assert scores["nmi"] > max(begun["nmi"], plain["nmi"] + 0.03)
+    assert scores["smallest_cluster"] > 50
