@@ -146,7 +146,7 @@ def spoiled(sample_raw, tmp_path_factory):
     styles = (fashion / "styles.csv").read_text().splitlines()
     unseen = next(i for i, line in enumerate(styles) if line.startswith(f"{who['unseen']},"))
     fields = styles[unseen].split(",", 9)
-    styles[unseen] = ",".join([*fields[:2], "Spacesuits", *fields[5:]])
+    styles[unseen] = ",".join([*fields[:4], "Spacesuits", *fields[5:]])
     # Ids that would lead out of the folder; the files that they point at exist.
     styles.append(",".join(["../../secret", *fields[1:]]))
     (fashion / "styles.csv").write_text("\n".join(styles) + "\n")
