@@ -20,7 +20,7 @@ from common.artifacts import Paths, StageError, atomic, read_table, write_json
 from common.cli import run
 from common.markdown import markdown
 from common.sample.catalogue import TRUTH_TABLE, ceiling_r2
-from common.tables import CEILING, MANIFEST, TABLES, read
+from common.tables import CEILING, MANIFEST, TABLES, above_ceiling, read
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "data" / "results"
@@ -100,6 +100,11 @@ def show(data_dir: Path) -> None:
         folder = Path(scratch) / data_dir.resolve().name
         adopt(data_dir, folder)
         kept = read(folder)
+    if beating := above_ceiling(kept):
+        raise StageError(
+            f"R2 above the best reachable {kept.ceiling['r2']:.3f}, so the price leaks into the "
+            f"features: {', '.join(beating)}"
+        )
     for name in TABLES:
         print(f"\n## {name}\n\n{markdown(kept, name)}")
     figures = sorted((data_dir / "figures").glob("*.png"))

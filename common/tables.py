@@ -198,6 +198,18 @@ TABLES = {
 }
 
 
+def above_ceiling(kept: Kept) -> list[str]:
+    """Honest price rows that score better than the drawn catalogue's noise allows: a leak."""
+    if not kept.ceiling or "price" not in kept.tables:
+        return []
+    frame = kept.tables["price"]
+    beating = frame[(frame["r2"] > kept.ceiling["r2"]) & (frame["text"] == "clean")]
+    return [
+        f"{one.model} on {one.experiment} (R2 {one.r2:.3f})"
+        for one in beating[beating["split"] == "grouped"].itertuples()
+    ]
+
+
 def _varying(frame) -> list[str]:
     """The conditions that differ between rows; those that do not stand in the caption."""
     return [name for name in CONDITIONS if len(set(frame[name])) > 1]

@@ -213,6 +213,16 @@ def test_a_drawn_catalogue_stands_beside_the_best_that_can_be_reached(
     kept = tables.read(tmp_path / "kept" / "sample")
     assert 0.5 < kept.ceiling["r2"] < 1
     assert f"{kept.ceiling['r2']:.3f}" in markdown.markdown(kept, "price").splitlines()[-1]
+    assert tables.above_ceiling(kept) == []
+    kept.tables["price"].loc[0, "r2"] = 0.999
+    assert len(tables.above_ceiling(kept)) == 1
+
+
+def test_the_kept_sample_run_stays_below_its_ceiling():
+    kept = tables.read(report.KEPT / "sample")
+    assert len(kept.tables["price"]) > 10
+    assert 0.8 < kept.ceiling["r2"] < 1
+    assert tables.above_ceiling(kept) == []
 
 
 def test_a_table_that_was_not_run_says_so(tmp_path):
