@@ -30,6 +30,7 @@ from common import cli
 from common.artifacts import Results, atomic, write_json
 
 TREES, RATE = 1000, 0.05  # the study's
+BINS = 63  # of a histogram; the usual 255 take three times as long on 1,500 dimensions, for nothing
 NEIGHBOURS = 10
 
 
@@ -42,7 +43,8 @@ def models(seed: int) -> dict:
 
     # What the libraries take for "all cores" is the machine's, not what this process may use.
     cores = len(os.sched_getaffinity(0))
-    trees = {"n_estimators": TREES, "learning_rate": RATE, "random_state": seed, "n_jobs": cores}
+    trees = {"n_estimators": TREES, "learning_rate": RATE, "max_bin": BINS}
+    trees |= {"random_state": seed, "n_jobs": cores}
     return {
         "LinearRegression": LinearRegression(),
         "Ridge": Ridge(1.0),
