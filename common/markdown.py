@@ -71,8 +71,8 @@ def _caption(kept: Kept, name: str, language: str) -> str:
     facts = {
         "data": [kept.name],
         "preset": [one["preset"] for one in made],
-        "training rows": [max(frame["n_train"])] if "n_train" in frame else [],
-        "test rows": [max(frame["n_test"])] if "n_test" in frame else [],
+        "training rows": _span(frame, "n_train"),
+        "test rows": _span(frame, "n_test"),
         "split": frame.get("split", []),
         "text": frame.get("text", []),
         "seeds": sorted(set(frame["seed"])) if "seed" in frame else [],
@@ -85,3 +85,11 @@ def _caption(kept: Kept, name: str, language: str) -> str:
         if len(values)
     )
     return f"{said}.{SYNTHETIC[language] if kept.name == 'sample' else ''}"
+
+
+def _span(frame, column: str) -> list[str]:
+    """Least and most of a column; models and experiments may use different rows."""
+    if column not in frame:
+        return []
+    least, most = min(frame[column]), max(frame[column])
+    return [f"{most:,}" if least == most else f"{least:,} to {most:,}"]
