@@ -110,7 +110,7 @@ def sides(table: pd.DataFrame, experiment: str = "mixed") -> tuple[np.ndarray, .
 def labels(table: pd.DataFrame, task: str) -> tuple[np.ndarray, list[str]]:
     """The labels of a task as integers, and the classes they index in the taxonomy's order."""
     column, classes = TASKS[task]
-    codes = pd.Categorical(table[column], categories=classes).codes.astype(np.int64)
+    codes = pd.Index(classes).get_indexer(table[column]).astype(np.int64)  # -1 where unknown
     if (codes < 0).any():
         strange = sorted(set(table[column][codes < 0]))
         raise StageError(f"{column} holds labels that the taxonomy does not know: {strange}")
