@@ -115,23 +115,3 @@ def labels(table: pd.DataFrame, task: str) -> tuple[np.ndarray, list[str]]:
         strange = sorted(set(table[column][codes < 0]))
         raise StageError(f"{column} holds labels that the taxonomy does not know: {strange}")
     return codes, list(classes)
-
-
-def metadata(
-    table: pd.DataFrame, train: np.ndarray, columns: list[str]
-) -> tuple[np.ndarray, list[str]]:
-    """One-hot encoding of ``columns``, fitted on the training rows.
-
-    Returns a float32 matrix (n_rows, n_values) and the names of its columns. Values seen fewer
-    than five times in training share one column, and so do values never seen there.
-    """
-    from sklearn.preprocessing import OneHotEncoder
-
-    encoder = OneHotEncoder(
-        min_frequency=5,
-        handle_unknown="infrequent_if_exist",
-        sparse_output=False,
-        dtype=np.float32,
-    )
-    encoder.fit(table.iloc[train][columns])
-    return encoder.transform(table[columns]), list(encoder.get_feature_names_out(columns))

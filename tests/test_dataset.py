@@ -16,7 +16,6 @@ def table():
             "dataset_source": ["HNM"] * 6 + ["FASHION"] * 6,
             "split": splits,
             "normalized_gender": ["Men", "Girls"] * 6,
-            "brand": ["a"] * 6 + ["b"] * 5 + ["c"],
         }
     )
 
@@ -40,11 +39,3 @@ def test_labels_follow_the_taxonomy_and_refuse_strangers(table):
     table.loc[3, "normalized_gender"] = "Aliens"
     with pytest.raises(StageError, match="Aliens"):
         dataset.labels(table, "gender")
-
-
-def test_metadata_is_fitted_on_training_rows_only(table):
-    train = np.arange(11)  # row 11 holds brand c, which training never sees
-    matrix, names = dataset.metadata(table, train, ["brand"])
-    assert matrix.dtype == np.float32
-    assert names == ["brand_a", "brand_b"]
-    assert matrix[11].tolist() == [0, 0]
