@@ -1,6 +1,6 @@
 """Rows of cells -> Markdown, in English or Korean, under a line that says where they come from."""
 
-from common.tables import TABLES, Kept
+from common.tables import KIND_OF, TABLES, Kept
 
 KOREAN = {
     "experiment": "실험",
@@ -64,7 +64,7 @@ def markdown(kept: Kept, name: str, language: str = "en") -> str:
 
 def _caption(kept: Kept, name: str, language: str) -> str:
     """What the table was computed from: data, rows, preset, seeds, hardware."""
-    kind = "summary" if name == "attributes" else name
+    kind = KIND_OF.get(name, name)
     wanted = kept.stages.get(kind) or [key for key in kept.manifests if key.endswith(".csv")]
     made = [kept.manifests[key] for key in wanted if key in kept.manifests]
     frame = kept.tables.get(kind, {})
