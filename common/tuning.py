@@ -1,0 +1,35 @@
+"""Search for settings on validation rows, with Optuna, in a study that can be gone on with.
+
+Akiba et al., "Optuna: A next-generation hyperparameter optimization framework", KDD 2019.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import optuna
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+
+
+def search(
+    name: str, objective: Callable[[optuna.Trial], float], trials: int, path: Path, seed: int = 0
+) -> tuple[dict, float]:
+    """The settings with the lowest ``objective`` over ``trials`` trials, and that value.
+
+    Every finished trial is kept in ``path`` (Optuna's journal, lines of JSON) under ``name``, so
+    that an interrupted search goes on, and a longer one adds to it; ``name`` must tell apart all
+    that makes values incomparable, such as the data.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(
+        study_name=name,
+        storage=JournalStorage(JournalFileBackend(str(path))),
+        sampler=optuna.samplers.TPESampler(seed=seed, multivariate=True),
+        load_if_exists=True,
+    )
+    done = len(study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE]))
+    if done < trials:
+        study.optimize(objective, n_trials=trials - done, show_progress_bar=True)
+    print(f"{name}: best of {max(done, trials)} trials {study.best_value:.5g} {study.best_params}")
+    return study.best_params, study.best_value
