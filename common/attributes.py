@@ -7,6 +7,11 @@ LLM leaves empty).
 
 Whatever an LLM says that is not in the text, in those words, is dropped and counted; so a text
 that gives orders spoils at most its own row, with its own words.
+
+    python -m common.attributes --evaluate --data-dir data/study --raw-dir PATH
+
+holds both readers to what the Fashion catalogue lists of its test products
+(:mod:`common.quality`); it needs stage 1's ``merged_dataset.csv``.
 """
 
 import re
@@ -101,17 +106,25 @@ def read(
     return readings, rows
 
 
+def grounded(request: Request, reply: Reply, text: str) -> tuple[dict[str, str], list[str]]:
+    """What a reply says that the text says too, by attribute, and what was dropped."""
+    said, dropped = dict.fromkeys(NAMES, ""), []
+    answer = parse(reply)
+    if answer is not None:
+        for name in request.wanted:
+            said[name], strange = ground(getattr(answer, name), text)
+            dropped += [f"{name}: {piece}" for piece in strange]
+    return said, dropped
+
+
 def accept(reading: Reading, answers: Mapping[str, Reply], ask: str) -> dict[str, str]:
     """The ``llm_*`` columns of one text: what was found, by whom, and what was dropped.
 
     ``llm_from`` says who filled which attribute: ``brand=rules material=llm``.
     """
     said, dropped = dict.fromkeys(NAMES, ""), []
-    answer = parse(answers[reading.request.key]) if reading.request else None
-    if answer is not None:
-        for name in reading.request.wanted:
-            said[name], strange = ground(getattr(answer, name), reading.text)
-            dropped += [f"{name}: {piece}" for piece in strange]
+    if reading.request:
+        said, dropped = grounded(reading.request, answers[reading.request.key], reading.text)
     readers = {"rules": reading.found, "llm": said}
     first, second = ("llm", "rules") if ask == "all" else ("rules", "llm")
     row, sources = {}, []
@@ -164,3 +177,23 @@ def _readers(table: pd.DataFrame) -> dict[tuple[str, str], Counter]:
         for name in NAMES:
             found[source, name] = Counter(one.get(name, "nobody") for one in said)
     return found
+
+
+def main() -> None:
+    from common import cli, llm
+
+    parser = cli.parser(__doc__)
+    parser.add_argument(
+        "--evaluate", action="store_true", required=True, help="judge the readers, write the table"
+    )
+    llm.add_arguments(parser)
+    args = cli.parse(parser)
+    from common import quality
+
+    quality.evaluate(args, llm.engine(args))
+
+
+if __name__ == "__main__":
+    from common.cli import run
+
+    run(main)

@@ -17,7 +17,7 @@ Gazetteer = re.Pattern
 _MOST = {"material": 4, "care": 8, "other": 6}
 
 
-def _pattern(*alternatives: str) -> re.Pattern:
+def whole_words(*alternatives: str) -> re.Pattern:
     """Compiles lists in the notation of :mod:`common.vocabulary`; whole words, any case."""
     listed = "|".join("".join(each.strip("\n").splitlines()) for each in alternatives)
     return re.compile(rf"\b(?:{listed.replace(' ', '[ -]')})(?!\w)", re.IGNORECASE)
@@ -26,14 +26,14 @@ def _pattern(*alternatives: str) -> re.Pattern:
 _STUFF = f"({vocabulary.FIBRE.strip()}|{vocabulary.FABRIC.strip()})"
 _GRADED_STUFF = f"(({vocabulary.GRADE.strip()}) )*{_STUFF}"
 _PERCENT = r"\d{1,3}(\.\d+)?\s*(%|percent|per cent)"
-_COMPOSITION = _pattern(
+_COMPOSITION = whole_words(
     rf"{_PERCENT}\s*(of )?{_GRADED_STUFF}( (leather|fibre|blend))?",
     rf"{_STUFF}\s*[:(]?\s*{_PERCENT}\)?",
 )
-_MATERIAL = _pattern(f"{_GRADED_STUFF}( {_STUFF})*( (blend|weave|mix|lining|upper|fabric))?")
-_STYLES = {kind: _pattern(words) for kind, words in vocabulary.STYLE.items()}
-_CARE, _ITEM = _pattern(vocabulary.CARE), _pattern(vocabulary.ITEM)
-_DETAIL = _pattern(vocabulary.DETAIL)
+_MATERIAL = whole_words(f"{_GRADED_STUFF}( {_STUFF})*( (blend|weave|mix|lining|upper|fabric))?")
+_STYLES = {kind: whole_words(words) for kind, words in vocabulary.STYLE.items()}
+_CARE, _ITEM = whole_words(vocabulary.CARE), whole_words(vocabulary.ITEM)
+_DETAIL = whole_words(vocabulary.DETAIL)
 
 
 # --- reading -----------------------------------------------------------------------------------
