@@ -166,8 +166,10 @@ def _score(model, data, truth, split, name) -> dict[str, object]:
     names, counts = np.unique(train.astype(str), return_counts=True)
     right = value == test
     bins = np.minimum((confidence * 15).astype(int), 14)
-    gaps = [abs(right[bins == b].mean() - confidence[bins == b].mean()) * (bins == b).mean()
-            for b in np.unique(bins)]
+    gaps = [
+        abs(right[bins == b].mean() - confidence[bins == b].mean()) * (bins == b).mean()
+        for b in np.unique(bins)
+    ]
     return {
         "values": len(model.values[name]),
         "n_train": len(train),

@@ -9,7 +9,9 @@ _GAP = r"( [\w-]+){0,2}"  # "short white raglan sleeves"
 NORMAL = {
     "fit": {
         "slim": "slim fit(ted|ting)?|fit(ting)?:? slim|slim cut",
-        "skinny": "(super )?skinny( fit(ted|ting)?)?|tight fit(ted|ting)?|fit(ting)?:? (super )?(skinny|tight)",
+        "skinny": """
+(super )?skinny( fit(ted|ting)?)?|tight fit(ted|ting)?|fit(ting)?:? (super )?(skinny|tight)
+""",
         "regular": """
 (regular|comfort|comfortable|classic|standard|straight) fit(ted|ting)?|
 fit(ting)?:? (regular|comfort|classic|standard|straight|normal)|regular cut|classic cut
@@ -46,7 +48,9 @@ racer ?back|strappy|halter ?neck(line)?
         "off-shoulder": "off( the)? shoulder",
         "one-shoulder": "one shoulder",
         "strapless": "strapless|tube top",
-        "shoulder straps": "((spaghetti|shoulder|thin|narrow|slim|noodle)( shoulder)? straps?|spaghetti)",
+        "shoulder straps": """
+(spaghetti|shoulder|thin|narrow|slim|noodle)( shoulder)? straps?|spaghetti
+""",
         "shirt collar": """
 (spread|shirt|cutaway|button(ed)? down|turn down|classic|resort|tipped|pointed|regular|
 peter pan|rounded) collar
@@ -150,12 +154,13 @@ COMPOSITION_SPAN, FAR = 90, 60  # characters
 
 NOT_CARE = """
 (do not|don'?t|never|no|not|avoid)(?! (bleach|tumble|soak|wring)\\w*[^,]{0,9} (machine|hand))
-( (dry clean(ing)?|(machine|hand) wash|tumble dry|bleach(ing)?|iron|wring|soak|scrub|use bleach|brush)
-(,? (and |or )?| ?/ ?)){1,9}
+( (dry clean(ing)?|(machine|hand) wash|tumble dry|bleach(ing)?|iron|wring|soak|scrub|
+use bleach|brush)(,? (and |or )?| ?/ ?)){1,9}
 """
 # Mentions that do not speak of the garment's own stuff or looks.
 NOT_OF_IT = """
-((do not|don'?t|dont) )?(iron|press|direct(ly)?)[^.;:]{0,25} on ?(the )?(print|motif|design|logo|embroider)[^.;]{0,40}|
+((do not|don'?t|dont) )?(iron|press|direct(ly)?)[^.;:]{0,25} on ?(the )?
+(print|motif|design|logo|embroider)[^.;]{0,40}|
 print/[\\w/]+|[\\w-]+( [\\w-]+)? (lining|innersole|insole)( made of( \\d+ ?%)? [\\w-]+)?|
 lining (made of|in) (\\d+ ?% )?[\\w-]+
 """

@@ -140,7 +140,7 @@ def judged(products: list[Product], reader: str) -> list[dict]:
     sums = {name: sum(row[name] for row in rows) for name in (*COUNTS, "unlisted")}
     means = {
         name: sum(row[name] for row in rows) / len(rows)
-        for name in ("precision_macro", "recall_macro", "f1_macro", "agreement", "before", "after")
+        for name in ("macro_precision", "macro_recall", "macro_f1", "agreement", "before", "after")
     }
     return [*rows, {**rows[0], "attribute": "all", **sums, **_micro(sums), **means}]
 
@@ -198,14 +198,14 @@ def _macro(per_value: dict[str, Counter]) -> dict[str, float]:
         expected = counts["correct"] + counts["wrong"] + counts["missed"]
         if expected:
             given = counts["correct"] + counts["wrongly given"]
-            scores.append(_scores("_macro", counts["correct"], given, expected))
-    frame = pd.DataFrame(scores, columns=["precision_macro", "recall_macro", "f1_macro"])
+            scores.append(_scores("macro_", counts["correct"], given, expected))
+    frame = pd.DataFrame(scores, columns=["macro_precision", "macro_recall", "macro_f1"])
     return frame.mean().to_dict()
 
 
-def _scores(suffix: str, correct: int, given: int, expected: int) -> dict[str, float]:
+def _scores(prefix: str, correct: int, given: int, expected: int) -> dict[str, float]:
     return {
-        f"precision{suffix}": correct / given if given else 0.0,
-        f"recall{suffix}": correct / expected if expected else 0.0,
-        f"f1{suffix}": 2 * correct / (given + expected) if given + expected else 0.0,
+        f"{prefix}precision": correct / given if given else 0.0,
+        f"{prefix}recall": correct / expected if expected else 0.0,
+        f"{prefix}f1": 2 * correct / (given + expected) if given + expected else 0.0,
     }

@@ -3,14 +3,24 @@
 from common.tables.kept import BASELINES, CEILING, MANIFEST, Kept, read
 from common.tables.labels import classification, clustering
 from common.tables.prices import above_ceiling, price
-from common.tables.texts import attributes, summary
+from common.tables.texts import attributes, completion, extraction, summary
 from common.tables.whole_run import cost, published
 
 __all__ = ["BASELINES", "CEILING", "KIND_OF", "MANIFEST", "TABLES", "Kept", "above_ceiling", "read"]
 
 TABLES = {
     each.__name__: each
-    for each in (summary, attributes, price, classification, clustering, cost, published)
+    for each in (
+        summary,
+        attributes,
+        extraction,
+        completion,
+        price,
+        classification,
+        clustering,
+        cost,
+        published,
+    )
 }
 
 # The kind of results (see kept.KINDS) that a table is made from, where it has another name.

@@ -8,7 +8,14 @@ MANIFEST = ".meta.json"
 CEILING = "ceiling.json"
 
 # A results table is known by a column that only its kind has.
-KINDS = {"price": "r2", "classification": "f1_macro", "clustering": "nmi", "summary": "outcome"}
+KINDS = {
+    "price": "r2",
+    "classification": "f1_macro",
+    "clustering": "nmi",
+    "summary": "outcome",
+    "extraction": "rightly_empty",
+    "completion": "majority_accuracy",
+}
 CONDITIONS = ("split", "text")
 BASELINES = {"price": "Median by source", "classification": "Majority", "clustering": "Random"}
 

@@ -1,6 +1,6 @@
-"""Tables of stage 1: what became of every raw row, and who read which attribute."""
+"""Tables of stage 1: what became of every raw row, who read which attribute, and how well."""
 
-from common.tables.kept import Kept
+from common.tables.kept import Kept, averaged
 
 READERS = ["rules", "llm", "nobody"]
 DETAILS = 4  # labels named in a line of the merge's account; the CSV has all
@@ -27,3 +27,28 @@ def attributes(kept: Kept) -> list[list[str]]:
     for key, line in counts.reindex(columns=READERS, fill_value=0).iterrows():
         rows.append([*key, *(f"{count:,.0f}" for count in line)])
     return rows
+
+
+def extraction(kept: Kept) -> list[list[str]]:
+    """The five counts and scores of each reader per attribute; the baseline is the word search."""
+    counts = ("correct", "wrong", "invented", "missed", "rightly_empty", "unlisted")
+    shares = {"before": "listed", "after": "listed or read"}
+    columns = {name: (name.replace("_", " "), "{:,.0f}") for name in counts}
+    columns |= {name: (name, "{:.3f}") for name in ("precision", "recall", "f1")}
+    columns |= {f"macro_{name}": (f"macro {name}", "{:.3f}") for name in ("precision", "recall")}
+    columns |= {"macro_f1": ("macro f1", "{:.3f}"), "agreement": ("agreement", "{:.3f}")}
+    columns |= {name: (title, "{:.1%}") for name, title in shares.items()}
+    return averaged(kept.tables["extraction"], ["attribute", "reader"], columns)
+
+
+def completion(kept: Kept) -> list[list[str]]:
+    """Accuracy of what is inferred, beside always answering the commonest value."""
+    columns = {
+        "n_train": ("training rows", "{:,.0f}"),
+        "n_test": ("test rows", "{:,.0f}"),
+        "values": ("values", "{:.0f}"),
+        "majority_accuracy": ("majority", "{:.3f}"),
+        "accuracy": ("accuracy", "{:.3f}"),
+        "ece": ("calibration error", "{:.3f}"),
+    }
+    return averaged(kept.tables["completion"], ["attribute"], columns)
