@@ -1,0 +1,105 @@
+"""Normal values, what the catalogue lists, the judging of readers, and the completion model."""
+
+import numpy as np
+import pytest
+
+from common import gold, normal, quality
+from common.artifacts import StageError
+from common.completion import Completion
+
+SHIRT = (
+    "Red striped shirt made of 60% cotton and 40% polyester, has short raglan sleeves and a round "
+    "neckline Fitting Slim Wash care Do not dry clean, tumble dry or bleach Machine wash cold Do "
+    "not iron on print. Team it with a printed skirt."
+)
+
+
+def test_a_description_in_normal_values_with_the_words_they_were_read_from():
+    found = normal.read("Arrow Men Shirt", SHIRT)
+    values = {name: mention.value for name, mention in found.items() if mention.value}
+    assert values == {
+        "fabric": "blended",
+        "care": "machine wash",
+        "fit": "slim",
+        "pattern": "striped",
+        "sleeve": "short",
+        "neck": "round",
+    }
+    assert all(mention.found in SHIRT for mention in found.values())
+
+
+@pytest.mark.parametrize("text", ["", "🧥" * 99, "綿のシャツ", "\x00\x07", "cot " * 12000])
+def test_texts_that_say_nothing_give_nothing(text):
+    assert all(mention == normal.NOTHING for mention in normal.read(text, text).values())
+
+
+@pytest.mark.parametrize(
+    ("text", "fibres"),
+    [
+        ("98% cotton, 2% spandex", [("cotton", 98), ("elastane", 2)]),
+        ("Cotton: 55 %, linen (45%)", [("cotton", 55), ("linen", 45)]),
+        ("100 percent pure COTTON", [("cotton", 100)]),
+        ("soft cotton", []),
+    ],
+)
+def test_compositions_as_fibre_and_percent(text, fibres):
+    assert normal.composition(text) == fibres
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "stated"),
+    [
+        ("Regular Fit", "Fitting Regular", True),
+        ("Regular Fit", "a regular shirt of good fit", False),
+        ("Short Sleeves", "short-sleeved", True),
+        ("Cotton", "cottage", False),
+    ],
+)
+def test_what_a_text_states(words, text, stated):
+    assert gold.states(words, text) is stated
+
+
+def test_the_five_counts_and_what_the_catalogue_cannot_judge():
+    def given(value, found):
+        return normal.Mention(value, found, 0)
+
+    text = "Shirt with short sleeves"
+    short = gold.Listed("short", "Short Sleeves")
+    cases = [
+        (short, given("short", "short sleeves"), "correct"),
+        (short, given("long", "short"), "wrong"),
+        (short, normal.NOTHING, "missed"),
+        (None, normal.NOTHING, "rightly_empty"),
+        (None, given("long", "long sleeves"), "invented"),
+        (None, given("short", "short sleeves"), "unlisted"),
+    ]
+    products = []
+    for listed, mention, _ in cases:
+        answers = {
+            name: mention if name == "sleeve" else normal.NOTHING for name in gold.ATTRIBUTES
+        }
+        products.append(
+            quality.Product(text, {"sleeve": listed} if listed else {}, {"rules": answers})
+        )
+    rows = {row["attribute"]: row for row in quality.judged(products, "rules")}
+    assert [rows["sleeve"][verdict] for _, _, verdict in cases] == [1] * 6
+    assert rows["sleeve"]["precision"] == rows["sleeve"]["recall"] == pytest.approx(1 / 3)
+    assert rows["sleeve"]["agreement"] == 0.5
+    assert rows["all"]["rightly_empty"] == 1 + 6 * (len(gold.ATTRIBUTES) - 1)
+
+
+def test_a_completion_model_answers_the_same_after_a_round_trip(tmp_path):
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=(9, 3)).astype(np.float32)
+    model = Completion({"neck": weights}, {"neck": ["boat", "round", "v"]})
+    image, text = rng.normal(size=(2, 5, 4))
+    image[0], text[1] = np.nan, np.nan
+    model.save(tmp_path / "made.safetensors")
+    again = Completion.load(tmp_path / "made.safetensors").infer(image, text)["neck"]
+    value, confidence = model.infer(image, text)["neck"]
+    assert list(again[0]) == list(value)
+    assert np.array_equal(again[1], confidence)
+    assert ((confidence > 1 / 3) & (confidence <= 1)).all()
+    (tmp_path / "made.json").write_text("{")
+    with pytest.raises(StageError, match="not whole"):
+        Completion.load(tmp_path / "made.safetensors")
