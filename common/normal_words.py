@@ -152,11 +152,14 @@ FABRIC_OF = {
 PURE = 90  # percent of one fibre from which on the stuff goes by its name
 COMPOSITION_SPAN, FAR = 90, 60  # characters
 
-NOT_CARE = """
-(do not|don'?t|never|no|not|avoid)(?! (bleach|tumble|soak|wring)\\w*[^,]{0,9} (machine|hand))
-( (dry clean(ing)?|(machine|hand) wash|tumble dry|bleach(ing)?|iron|wring|soak|scrub|
-use bleach|brush)(,? (and |or )?| ?/ ?)){1,9}
-"""
+_TREATMENT = (
+    "(dry clean(ing)?|(machine|hand) wash(ing)?|tumble dry|use bleach|bleach(ing)?|iron|wring|"
+    "soak|scrub|brush|twist)"
+)
+NOT_CARE = (
+    rf"(do not|don'?t|never|no|not|avoid) {_TREATMENT}"
+    rf"( ?[,/;]?( (and|or|do not))? ?{_TREATMENT})*"
+)
 # Mentions that do not speak of the garment's own stuff or looks.
 NOT_OF_IT = """
 ((do not|don'?t|dont) )?(iron|press|direct(ly)?)[^.;:]{0,25} on ?(the )?
