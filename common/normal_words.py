@@ -158,7 +158,7 @@ _TREATMENT = (
 )
 NOT_CARE = (
     rf"(do not|don'?t|never|no|not|avoid) {_TREATMENT}"
-    rf"( ?[,/;]?( (and|or|do not))? ?{_TREATMENT})*"
+    rf"(( ?[,/] ?((and|or) )?| (and|or) ){_TREATMENT})*"
 )
 # Mentions that do not speak of the garment's own stuff or looks.
 NOT_OF_IT = """
