@@ -98,6 +98,42 @@ def residuals(true, pred, source, path, title):
     return _write(figure, path)
 
 
+def price_ranges(true, low, high, path, title, level=0.9):
+    """Ranges of 120 products in order of their prices, and the share inside by price decile.
+
+    `true`, `low`, `high`: (n,) in USD; `level`: the coverage that was aimed at.
+    """
+    true, low, high = _prices(true), _prices(low), _prices(high)
+    inside = (low <= true) & (true <= high)
+    figure = Figure(figsize=(9.6, 4.4), layout="constrained")
+    axes, bars = figure.subplots(1, 2, width_ratios=[2, 1])
+    rows = np.random.default_rng(0).permutation(len(true))[:120]
+    rows = rows[np.argsort(true[rows], kind="stable")]
+    place = np.arange(len(rows))
+    axes.vlines(place, low[rows], high[rows], color="0.75", linewidth=2)
+    for hit, colour, marker, label in (
+        (True, "#0072B2", "o", "inside its range"),
+        (False, "#D55E00", "x", "outside"),
+    ):
+        own = inside[rows] == hit
+        axes.scatter(place[own], true[rows][own], s=14, color=colour, marker=marker, label=label)
+    axes.set(yscale="log", xlabel="products, cheapest first", ylabel="listed price (USD)")
+    axes.set_xticks([])
+    _dollar_ticks(axes.yaxis)
+    axes.legend(loc="upper left", fontsize=8)
+
+    decile = np.digitize(true, np.quantile(true, np.arange(1, 10) / 10))
+    shares = [inside[decile == one].mean() if (decile == one).any() else 0 for one in range(10)]
+    bars.bar(np.arange(1, 11), shares, color="#0072B2")
+    bars.axhline(level, color="0.35", linewidth=1, linestyle="--")
+    bars.set(xlabel="price decile", ylabel="share inside the range", ylim=(0, 1))
+    bars.set_xticks(range(1, 11))
+    for each in (axes, bars):
+        _plain(each)
+    figure.suptitle(f"{title}: {inside.mean():.0%} inside", fontsize=12)
+    return _write(figure, path)
+
+
 def learning_curves(histories, path, title):
     """Loss per epoch of each run: `{name: {"train_loss": [...], "val_loss": [...]}}`.
 

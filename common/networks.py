@@ -166,42 +166,103 @@ class AdvancedMLP(nn.Module):
         return outputs
 
 
-class TwoHeadedMLP(nn.Module):
-    """Our price network: one body, one head for the log price and one for USD.
+QUANTILES = (0.05, 0.5, 0.95)  # of the log price, what PackedMLP learns beside the mean
 
-    The log head gets cheap goods right in proportion, the USD head dear ones in dollars; the
-    price is the mean of both. Takes (n, inputs), returns {"log": (n,), "usd": (n,)}, both
-    standardised with the given means and standard deviations of the training prices.
+
+class PackedMLP(nn.Module):
+    """Price network of ours: `members` small MLPs side by side, each with four outputs.
+
+    The outputs are quantiles of the log price (see `QUANTILES`) and the price in USD, both
+    standardised. A member sees all the features; of the rows, it learns from all but one fold
+    (see `common.price_recipes`), so that an ensemble costs one training. Packed ensembles: Laurent
+    et al., ICLR 2023; several outputs of one body: Caruana, "Multitask learning", 1997.
+
+    blocks: width of each group of features, such as an embedding or a column; in training a block
+    is now and then replaced by its mean (`missing` is how often), which is how a feature that a
+    listing leaves out is fed. Takes (n, sum(blocks)), returns {"log": (n, members, 3),
+    "usd": (n, members)}.
     """
 
     def __init__(
         self,
-        inputs: int,
-        widths: tuple[int, ...],
+        blocks: list[int],
+        members: int,
+        widths: list[int],
         dropout: float,
+        missing: float,
         log_scale: tuple[float, float],
         usd_scale: tuple[float, float],
     ):
         super().__init__()
         self.arguments = {
-            "inputs": inputs,
+            "blocks": list(blocks),
+            "members": members,
             "widths": list(widths),
             "dropout": dropout,
+            "missing": missing,
             "log_scale": list(log_scale),
             "usd_scale": list(usd_scale),
         }
-        self.body = _normed_mlp(inputs, widths, (dropout,) * len(widths))
-        self.heads = nn.Linear(widths[-1], 2)
+        self.missing = missing
+        self.register_buffer(
+            "block_of",
+            torch.arange(len(blocks)).repeat_interleave(torch.tensor(blocks)),
+            persistent=False,
+        )
+        layers, inputs = [], None
+        for width in widths:
+            first = inputs is None
+            layers += [
+                nn.Linear(sum(blocks), members * width)
+                if first
+                else PackedLinear(members, inputs, width),
+                nn.BatchNorm1d(members * width),
+                nn.SiLU(),
+                nn.Dropout(dropout),
+            ]
+            inputs = width
+        self.body = nn.Sequential(*layers)
+        self.heads = PackedLinear(members, inputs, len(QUANTILES) + 1)
+        self.members = members
         self.log_scale, self.usd_scale = log_scale, usd_scale
 
     def forward(self, features: Tensor) -> dict[str, Tensor]:
-        log, usd = self.heads(self.body(features)).unbind(1)
-        return {"log": log, "usd": usd}
+        if self.training and self.missing:
+            blocks = len(self.arguments["blocks"])
+            kept = torch.rand(len(features), blocks, device=features.device) >= self.missing
+            features = features * kept[:, self.block_of]
+        made = self.heads(self.body(features)).view(len(features), self.members, -1)
+        return {"log": made[..., :-1], "usd": made[..., -1]}
+
+    def prices(self, outputs: dict[str, np.ndarray]) -> np.ndarray:
+        """USD (n, members) by each member: the mean of its median and its mean price."""
+        (log_mean, log_std), (usd_mean, usd_std) = self.log_scale, self.usd_scale
+        by_log = np.exp(outputs["log"][..., 1] * log_std + log_mean)
+        return (by_log + outputs["usd"] * usd_std + usd_mean) / 2
 
     def usd(self, outputs: dict[str, np.ndarray]) -> np.ndarray:
-        (log_mean, log_std), (usd_mean, usd_std) = self.log_scale, self.usd_scale
-        by_log = np.exp(outputs["log"] * log_std + log_mean)
-        return (by_log + outputs["usd"] * usd_std + usd_mean) / 2
+        """USD (n,): the mean of the members."""
+        return self.prices(outputs).mean(axis=1)
+
+    def quantiles(self, outputs: dict[str, np.ndarray]) -> np.ndarray:
+        """Quantiles of the log price by each member: (n, members, 3)."""
+        return outputs["log"] * self.log_scale[1] + self.log_scale[0]
+
+
+class PackedLinear(nn.Module):
+    """`members` linear layers side by side: (n, members * inputs) -> (n, members * outputs)."""
+
+    def __init__(self, members: int, inputs: int, outputs: int):
+        super().__init__()
+        bound = inputs**-0.5  # as torch's own linear layer begins
+        self.weight = nn.Parameter(torch.empty(members, inputs, outputs).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(members * outputs).uniform_(-bound, bound))
+
+    def forward(self, features: Tensor) -> Tensor:
+        members, inputs, _ = self.weight.shape
+        packed = features.view(len(features), members, inputs).transpose(0, 1)
+        made = torch.bmm(packed, self.weight.to(packed.dtype))
+        return made.transpose(0, 1).reshape(len(features), -1) + self.bias
 
 
 def _normed_mlp(inputs: int, widths: tuple[int, ...], dropout: tuple[float, ...]) -> nn.Sequential:

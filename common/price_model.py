@@ -12,10 +12,12 @@ import pandas as pd
 import torch
 
 from common import training
-from common.networks import AdvancedMLP, TwoHeadedMLP
+from common.artifacts import StageError
+from common.networks import AdvancedMLP, PackedMLP
+from common.price_range import Margins
 from common.pricing import Encoder
 
-NETWORKS = {network.__name__: network for network in (AdvancedMLP, TwoHeadedMLP)}
+NETWORKS = {network.__name__: network for network in (AdvancedMLP, PackedMLP)}
 
 # Rows per batch in prediction: bounds the memory, changes nothing else.
 PREDICT_BATCH = 4096
@@ -26,13 +28,17 @@ class PriceModel:
     """Features -> standardised features -> network -> USD.
 
     mean, scale: float32 (n_features,), of the training rows. network: a module whose ``usd``
-    turns its outputs into prices, and whose ``arguments`` rebuild it.
+    turns its outputs into prices, and whose ``arguments`` rebuild it. margins: what makes a 90 %
+    range of a network's quantiles, None for a network without.
+
+    A feature that is not known (NaN) is fed as the mean of the training rows.
     """
 
     encoder: Encoder
     mean: np.ndarray
     scale: np.ndarray
     network: torch.nn.Module
+    margins: Margins | None = None
 
     @classmethod
     def build(
@@ -41,17 +47,28 @@ class PriceModel:
         """An untrained ``network``, with a scaler fitted on the matrix of the training rows."""
         scale = training_matrix.std(axis=0)
         scale[scale < 1e-6] = 1.0  # a column that never varies stays zero
-        made = network(inputs=training_matrix.shape[1], **arguments)
-        return cls(encoder, training_matrix.mean(axis=0), scale, made)
+        return cls(encoder, training_matrix.mean(axis=0), scale, network(**arguments))
 
     def tensor(self, matrix: np.ndarray) -> torch.Tensor:
         """The network's input for rows of :meth:`Encoder.matrix`."""
-        return torch.from_numpy((matrix - self.mean) / self.scale)
+        return torch.from_numpy(np.nan_to_num((matrix - self.mean) / self.scale))
+
+    def outputs(self, matrix: np.ndarray, device: torch.device):
+        """What the network says of rows of :meth:`Encoder.matrix`."""
+        batches = training.tensor_batches((self.tensor(matrix),), None, PREDICT_BATCH, False, 0)
+        return training.predict(self.network, batches, device)
 
     def predict_matrix(self, matrix: np.ndarray, device: torch.device) -> np.ndarray:
         """USD (n_rows,) for rows of :meth:`Encoder.matrix`."""
-        batches = training.tensor_batches((self.tensor(matrix),), None, PREDICT_BATCH, False, 0)
-        return self.network.usd(training.predict(self.network, batches, device))
+        return self.network.usd(self.outputs(matrix, device))
+
+    def range_matrix(self, matrix: np.ndarray, device: torch.device) -> tuple[np.ndarray, ...]:
+        """USD, and the low and high end of its 90 % range: three arrays (n_rows,)."""
+        if self.margins is None:
+            raise StageError("this price model knows no range: use one of the recipe 'ours'")
+        outputs = self.outputs(matrix, device)
+        usd, quantiles = self.network.usd(outputs), self.network.quantiles(outputs).mean(axis=1)
+        return usd, *self.margins.interval(usd, quantiles[:, 0], quantiles[:, -1])
 
     def predict(
         self, table: pd.DataFrame, image: np.ndarray, text: np.ndarray, device="cpu"
@@ -59,6 +76,13 @@ class PriceModel:
         """USD (n_rows,) of products given by their columns and their two embeddings."""
         matrix = self.encoder.matrix(table, image, text)
         return self.predict_matrix(matrix, torch.device(device))
+
+    def predict_range(
+        self, table: pd.DataFrame, image: np.ndarray, text: np.ndarray, device="cpu"
+    ) -> tuple[np.ndarray, ...]:
+        """:meth:`predict` with the 90 % range: USD, low, high, each (n_rows,)."""
+        matrix = self.encoder.matrix(table, image, text)
+        return self.range_matrix(matrix, torch.device(device))
 
     def save(self, path: Path, **known: object) -> None:
         """Writes ``path`` (safetensors) and a JSON beside it; ``known`` is kept in the JSON."""
@@ -68,6 +92,7 @@ class PriceModel:
             "scale": self.scale.tolist(),
             "network": type(self.network).__name__,
             "arguments": self.network.arguments,
+            "margins": asdict(self.margins) if self.margins else None,
             **known,
         }
         training.save_model(self.network, path, config)
@@ -83,4 +108,5 @@ class PriceModel:
             np.array(config["mean"], np.float32),
             np.array(config["scale"], np.float32),
             network,
+            Margins(**config["margins"]) if config["margins"] else None,
         )

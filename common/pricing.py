@@ -112,8 +112,17 @@ class Encoder:
             f"{c} = {v}" for c, known in self.categories.items() for v in [*known, "other"]
         ]
 
+    @property
+    def blocks(self) -> list[int]:
+        """How many columns of :meth:`matrix` each embedding and each column of the table takes."""
+        return [self.image_width, self.text_width, *(len(k) + 1 for k in self.categories.values())]
+
     def matrix(self, table: pd.DataFrame, image: np.ndarray, text: np.ndarray) -> np.ndarray:
-        """Image embedding, text embedding and one-hot columns: float32 (n_rows, len(names))."""
+        """Image embedding, text embedding and one-hot columns: float32 (n_rows, len(names)).
+
+        A listing need not know everything: NaN in an embedding or a column, or a column that
+        ``table`` lacks, is NaN in all its places.
+        """
         if (image.shape[1], text.shape[1]) != (self.image_width, self.text_width):
             raise StageError(
                 f"embeddings of widths {image.shape[1]} and {text.shape[1]} do not fit this model "
@@ -121,8 +130,11 @@ class Encoder:
             )
         parts = [np.asarray(image, np.float32), np.asarray(text, np.float32)]
         for name, known in self.categories.items():
-            codes = pd.Index(known).get_indexer(table[name])  # -1, the last place, where unknown
-            parts.append(np.eye(len(known) + 1, dtype=np.float32)[codes])
+            values = table[name] if name in table else pd.Series(np.nan, table.index)
+            codes = pd.Index(known).get_indexer(values)  # -1, the last place, where rare or new
+            places = np.eye(len(known) + 1, dtype=np.float32)[codes]
+            places[values.isna()] = np.nan
+            parts.append(places)
         return np.concatenate(parts, axis=1)
 
     def as_dict(self) -> dict:

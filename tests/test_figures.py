@@ -35,6 +35,12 @@ def test_price_figures_take_a_price_of_zero_and_one_source(tmp_path, draw):
     assert both.shape != one.shape or not np.array_equal(both, one)
 
 
+def test_ranges_take_few_products_and_an_end_at_zero(tmp_path):
+    path = tmp_path / "figure.png"
+    figures.price_ranges(TRUE[:7], np.zeros(7), PRED[:7] * 1.4, path, "few")
+    looks_drawn(path)
+
+
 def test_price_parity_shows_an_exact_prediction_on_the_diagonal(tmp_path):
     exact = tmp_path / "a" / "exact.png"
     wrong = tmp_path / "b" / "wrong.png"

@@ -13,7 +13,7 @@ import torch
 import regression_DL_SOTA
 import regression_ML
 from common import dataset as data
-from common import metrics, networks, price_recipes, pricing
+from common import metrics, networks, price_range, price_recipes, pricing
 from common.artifacts import StageError
 from common.price_model import PriceModel
 
@@ -32,6 +32,7 @@ def make_dataset(path) -> data.Dataset:
     table = pd.DataFrame(
         {
             "product_key": [f"HNM:{row:07}" for row in range(ROWS)],
+            "group": [f"HNM:{row:05}" for row in range(ROWS)],
             "dataset_source": draw.choice(["HNM", "FASHION"], ROWS),
             "price_usd": level * np.exp(0.3 * np.tanh(image[:, 0])),
             "split": np.repeat(["train", "validation", "test"], [260, 60, 80]),
@@ -57,7 +58,7 @@ def encoded(dataset):
     train, validation, test = data.sides(dataset.table)
     encoder = pricing.Encoder.fit(dataset, train, names)
     matrix = encoder.matrix(dataset.table, dataset.image, dataset.text)
-    return encoder, matrix, dataset.table["price_usd"].to_numpy(np.float32), train, validation, test
+    return encoder, matrix, dataset.table, train, validation, test
 
 
 @pytest.fixture
@@ -116,10 +117,11 @@ def test_recipe_learns_and_the_kept_model_predicts_the_same(
 ):
     few_rows = dataclasses.replace(price_recipes.STUDY, batch_size=32, epochs=60)
     monkeypatch.setattr(price_recipes, "STUDY", few_rows)
-    encoder, matrix, usd, train, validation, test = encoded
+    encoder, matrix, table, train, validation, test = encoded
+    usd = table["price_usd"].to_numpy()
     torch.manual_seed(0)
     model, history, learned = price_recipes.RECIPES[recipe](
-        encoder, matrix, usd, train, validation, 0, CPU
+        encoder, matrix, table, train, validation, 0, CPU
     )
     assert set(learned) >= set(train) and not set(learned) & set(test)
     assert history.epochs == len(history.train_loss)
@@ -133,6 +135,69 @@ def test_recipe_learns_and_the_kept_model_predicts_the_same(
     again = reloaded.predict(dataset.table.iloc[test], dataset.image[test], dataset.text[test])
     np.testing.assert_allclose(again, predicted, rtol=1e-5, atol=1e-5)
     assert json.loads(path.with_suffix(".json").read_text("utf-8"))["recipe"] == recipe
+    if recipe == "study":
+        with pytest.raises(StageError, match="knows no range"):
+            reloaded.range_matrix(matrix[test], CPU)
+    else:
+        for kept, made in zip(
+            reloaded.range_matrix(matrix[test], CPU),
+            model.range_matrix(matrix[test], CPU),
+            strict=True,
+        ):
+            np.testing.assert_allclose(kept, made, rtol=1e-5)
+
+
+def test_our_price_comes_with_a_range_and_without_what_a_listing_leaves_out(dataset, encoded):
+    encoder, matrix, table, train, validation, test = encoded
+    torch.manual_seed(0)
+    model, _, _ = price_recipes.ours(encoder, matrix, table, train, validation, 0, CPU)
+    usd, low, high = model.range_matrix(matrix[test], CPU)
+    assert (low <= usd).all() and (usd <= high).all()
+    assert metrics.interval(table["price_usd"].iloc[test], low, high)["coverage"] > 0.8
+
+    some = table.iloc[test][["dataset_source", "brand"]].reset_index(drop=True)
+    nothing = np.full((len(test), dataset.text.shape[1]), np.nan, np.float32)
+    without = model.predict(some, dataset.image[test], nothing)
+    assert np.isfinite(without).all() and np.corrcoef(without, usd)[0, 1] > 0.8
+    # A place that is not filled says nothing: it is fed as the mean of what was learned from.
+    means = np.broadcast_to(model.mean[24:36], nothing.shape)
+    np.testing.assert_allclose(without, model.predict(some, dataset.image[test], means), rtol=1e-4)
+
+
+def test_margins_cover_what_they_are_calibrated_for_and_are_narrower_than_one_width():
+    draw = np.random.default_rng(3)
+    usd = np.exp(draw.normal(3, 0.8, 20_000))
+    spread = 0.1 + 0.3 * (usd > 20)
+    true = usd * np.exp(spread * draw.normal(size=len(usd)))
+    ends = np.log(usd) - spread, np.log(usd) + spread  # too narrow: they cover two thirds
+    seen, new = np.arange(10_000), np.arange(10_000, 20_000)
+    margins = price_range.Margins.calibrate(true[seen], usd[seen], *(end[seen] for end in ends))
+    low, high = margins.interval(usd[new], *(end[new] for end in ends))
+    covered = (low <= true[new]) & (true[new] <= high)
+    bands = np.searchsorted(margins.edges, usd[new])
+    shares = [covered[bands == band].mean() for band in range(len(margins.edges) + 1)]
+    assert shares == pytest.approx([price_range.MEMBER_COVERAGE] * 10, abs=0.04)
+    half = price_range.constant_width(true[seen], usd[seen])
+    assert (np.abs(true - usd)[new] <= half).mean() == pytest.approx(0.9, abs=0.01)
+    assert np.median(high - low) < half  # half the width of the constant interval, or less
+
+
+def test_ranges_are_scored_by_group(dataset):
+    table = dataset.table.assign(normalized_gender="Women", normalized_category="Dress")
+    usd = table["price_usd"].to_numpy()
+    rows = {one["group"]: one for one in price_range.by_group(table, usd + 1, usd - 1, usd + 2)}
+    assert set(rows) == {"all", "HNM", "FASHION", "Women", "Dress", *map(str, range(1, 11))}
+    assert rows["all"]["n"] == ROWS == sum(rows[str(decile)]["n"] for decile in range(1, 11))
+    assert rows["HNM"]["mae"] == pytest.approx(1) and rows["HNM"]["bias"] == pytest.approx(1)
+    assert rows["1"]["coverage"] == 1 and rows["1"]["median_width"] == pytest.approx(3)
+
+
+@pytest.mark.parametrize("rows", [20, 60, 320, 6623, 8279, 73_000])
+def test_batches_are_as_good_as_equal(rows):
+    size = price_recipes._batch_size(rows)
+    assert size <= price_recipes.OURS.batch_size
+    assert rows % size == 0 or rows % size > size / 2
+    assert -(-rows // size) >= min(13, -(-rows // 32))
 
 
 def test_classical_stage_writes_a_row_per_model_and_goes_on(run, dataset, tmp_path, monkeypatch):
@@ -171,6 +236,9 @@ def test_neural_stage_writes_a_row_per_recipe_and_seed(run, tmp_path, monkeypatc
     )
     assert list(table["seed"]) == [0, 1] and (table["epochs"] == 3).all()
     assert table["r2"].nunique() == 2
+    groups = pd.read_csv(tmp_path / "results" / "price_groups.csv")
+    assert set(groups["method"]) == {"constant width", "Packed MLP"}
+    assert list((tmp_path / "figures").glob("*_ranges.png"))
     kept = sorted(path.suffix for path in (tmp_path / "models" / "regression_DL_SOTA").iterdir())
     assert kept == [".json", ".json", ".safetensors", ".safetensors"]
 

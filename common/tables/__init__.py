@@ -2,7 +2,7 @@
 
 from common.tables.kept import BASELINES, CEILING, MANIFEST, Kept, read
 from common.tables.labels import classification, clustering
-from common.tables.prices import above_ceiling, price
+from common.tables.prices import above_ceiling, groups, price, ranges
 from common.tables.texts import attributes, completion, extraction, summary
 from common.tables.whole_run import cost, published
 
@@ -16,6 +16,8 @@ TABLES = {
         extraction,
         completion,
         price,
+        ranges,
+        groups,
         classification,
         clustering,
         cost,
@@ -24,4 +26,4 @@ TABLES = {
 }
 
 # The kind of results (see kept.KINDS) that a table is made from, where it has another name.
-KIND_OF = {"attributes": "summary"}
+KIND_OF = {"attributes": "summary", "groups": "ranges"}

@@ -9,7 +9,8 @@ CEILING = "ceiling.json"
 
 # A results table is known by a column that only its kind has.
 KINDS = {
-    "price": "r2",
+    "price": "r2_log",
+    "ranges": "coverage",
     "classification": "f1_macro",
     "clustering": "nmi",
     "summary": "outcome",
