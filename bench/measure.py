@@ -1,0 +1,47 @@
+"""What the benches share: a run timed in a process of its own, and how figures are said."""
+
+import json
+import multiprocessing
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from common.artifacts import hardware, peak_memory_mb
+
+
+class Run(NamedTuple):
+    """What a call returned, its wall seconds and the peak memory of its process in MB."""
+
+    value: Any
+    seconds: float
+    peak_mb: int
+
+
+def alone(function: Callable, *arguments: object) -> Run:
+    """Calls ``function`` in a new process, so that no run warms or burdens the next.
+
+    Starting the process and importing are not timed. The function stands at the top of its module.
+    """
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_timed, (function, arguments))
+
+
+def _timed(function: Callable, arguments: tuple) -> Run:
+    started = time.perf_counter()
+    value = function(*arguments)
+    return Run(value, time.perf_counter() - started, peak_memory_mb())
+
+
+def say(bench: str, sentence: str, **figures: object) -> None:
+    """Prints one line of JSON for machines and ``sentence`` for people."""
+    figures = {name: _rounded(value) for name, value in figures.items()}
+    print(json.dumps({"bench": bench, **figures, "hardware": hardware()}))
+    print(sentence, flush=True)
+
+
+def _rounded(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _rounded(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(one) for one in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
