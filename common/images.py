@@ -58,7 +58,7 @@ def decode(source: str | Path | Image.Image, pixels: Pixels) -> torch.Tensor:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = source if isinstance(source, Image.Image) else Image.open(source)
             image.draft("RGB", (2 * pixels.width, 2 * pixels.height))
-            return pixels.cut(_rgb(image))
+            return pixels.cut(rgb(image))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise BrokenImageError("decompression bomb: more pixels than any photograph") from error
     except UnidentifiedImageError as error:
@@ -70,7 +70,8 @@ def decode(source: str | Path | Image.Image, pixels: Pixels) -> torch.Tensor:
         raise BrokenImageError(" ".join(str(error).split()) or "damaged") from error
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def rgb(image: Image.Image) -> Image.Image:
+    """The picture upright in RGB, its transparency made white."""
     image = ImageOps.exif_transpose(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
