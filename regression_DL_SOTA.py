@@ -37,8 +37,12 @@ NAMES = {"study": "Advanced MLP", "ours": "Packed MLP"}
 def main() -> None:
     parser = cli.parser(__doc__)
     cli.price_options(parser)
-    parser.add_argument_group("how to learn").add_argument(
+    group = parser.add_argument_group("how to learn")
+    group.add_argument(
         "--recipe", nargs="+", choices=("ours", "study"), default=["ours"], help="whose (ours)"
+    )
+    group.add_argument(
+        "--compile", action="store_true", help="torch.compile the network: for a GPU and many rows"
     )
     args = cli.parse(parser)
 
@@ -74,7 +78,9 @@ def main() -> None:
             cli.seed_everything(seed)
             started = time.perf_counter()
             fit = price_recipes.RECIPES[recipe]
-            model, history, learned = fit(encoder, matrix, table, train, validation, seed, device)
+            model, history, learned = fit(
+                encoder, matrix, table, train, validation, seed, device, args.compile
+            )
             fitted = time.perf_counter()
             predicted = model.predict_matrix(matrix[test], device)
             seconds = (fitted - started, time.perf_counter() - fitted)

@@ -1,6 +1,7 @@
 """The two ways to train a price network: the study's and ours."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -45,12 +46,13 @@ def study(
     validation: np.ndarray,
     seed: int,
     device: torch.device,
+    compiled: bool = False,
 ) -> tuple[PriceModel, History, np.ndarray]:
     """Trains the Advanced MLP on squared error in USD; validation rows stop it.
 
     matrix: float32 (n_rows, n_features) of :meth:`Encoder.matrix`; table: its products, of which
-    ``price_usd`` and ``group`` are read; train, validation: row numbers. Returns model, history
-    and the rows that it learned from.
+    ``price_usd`` and ``group`` are read; train, validation: row numbers; compiled: by
+    torch.compile. Returns model, history and the rows that it learned from.
     """
     model = PriceModel.build(encoder, matrix[train], AdvancedMLP, inputs=matrix.shape[1])
     prices = torch.from_numpy(table["price_usd"].to_numpy(np.float32))
@@ -58,8 +60,9 @@ def study(
         tensor_batches((model.tensor(matrix[rows]),), prices[rows], STUDY.batch_size, shuffle, seed)
         for rows, shuffle in ((train, True), (validation, False))
     ]
+    config = replace(STUDY, compiled=compiled)
     history = fit(
-        model.network, *batches, functional.mse_loss, STUDY, device, progress="Advanced MLP"
+        model.network, *batches, functional.mse_loss, config, device, progress="Advanced MLP"
     )
     return model, history, train
 
@@ -72,6 +75,7 @@ def ours(
     validation: np.ndarray,
     seed: int,
     device: torch.device,
+    compiled: bool = False,
 ) -> tuple[PriceModel, History, np.ndarray]:
     """Trains the packed ensemble for a fixed number of epochs, so on validation rows as well.
 
@@ -104,7 +108,8 @@ def ours(
     }
     inputs = (model.tensor(matrix[rows]),)
     batches = tensor_batches(inputs, targets, _batch_size(len(rows)), True, seed)
-    history = fit(model.network, batches, None, _packed_loss, OURS, device, progress="ensemble")
+    config = replace(OURS, compiled=compiled)
+    history = fit(model.network, batches, None, _packed_loss, config, device, progress="ensemble")
 
     outputs = model.outputs(matrix[rows], device)
     unseen = np.arange(len(rows)), fold

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from common import training
 from common.artifacts import StageError
 from common.training import (
     TrainConfig,
@@ -214,3 +215,43 @@ def test_a_model_that_is_not_this_one_is_one_clear_line(points, tmp_path):
         load_state(network(), path)
     with pytest.raises(StageError, match="train the model again"):
         read_config(tmp_path / "none.safetensors")
+
+
+def test_float16_with_scaled_gradients_learns_and_overflow_costs_a_step_only(points, monkeypatch):
+    """The way of a GPU without bfloat16, on the CPU."""
+    scales = []
+    scaler_of = torch.amp.GradScaler
+
+    def scaler(*arguments, **more):
+        scales.append(scaler_of(*arguments, init_scale=2.0**40, **more))
+        return scales[0]
+
+    monkeypatch.setattr(training, "mixed_precision", lambda device: torch.float16)
+    monkeypatch.setattr(torch.amp, "GradScaler", scaler)
+    config = dataclasses.replace(CONFIG, epochs=12)
+    model, history = train(points, config)
+    assert scales[0].is_enabled() and 1 < scales[0].get_scale() < 2.0**40
+    assert all(torch.isfinite(weights).all() for weights in model.parameters())
+    assert history.val_loss[-1] < 0.5 * history.val_loss[0]
+
+
+def test_a_compiled_network_learns_the_same_weights(points, monkeypatch):
+    compile_with = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda model: compile_with(model, backend="eager"))
+    config = dataclasses.replace(CONFIG, amp=False)
+    plain, _ = train(points, config)
+    compiled, _ = train(points, dataclasses.replace(config, compiled=True))
+    assert type(compiled) is type(plain)
+    for one, other in zip(plain.parameters(), compiled.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
+def test_batches_for_a_gpu_are_pinned_and_copied_without_waiting(monkeypatch):
+    moved = []
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda self: moved.append("pinned") or self)
+    monkeypatch.setattr(
+        torch.Tensor, "to", lambda self, device, non_blocking: moved.append(non_blocking) or self
+    )
+    x = torch.zeros(3, 2)
+    training._to((x, x), torch.device("cuda"))
+    assert moved == ["pinned", True, "pinned", True]
