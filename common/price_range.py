@@ -50,7 +50,9 @@ class Margins:
         The two ends are calibrated apart.
         """
         bands = max(1, min(BANDS, len(usd) // FEWEST))
-        edges = np.unique(np.quantile(usd, np.arange(1, bands) / bands))
+        # Prices that occur, and below the dearest: no band is empty, however few prices there are.
+        edges = np.unique(np.quantile(usd, np.arange(1, bands) / bands, method="lower"))
+        edges = edges[edges < usd.max()]
         band, log = np.searchsorted(edges, usd), np.log(true_usd)
         below, above = [], []
         for one in range(len(edges) + 1):

@@ -113,6 +113,11 @@ class Encoder:
         ]
 
     @property
+    def widths(self) -> tuple[int, int]:
+        """How many columns of :meth:`matrix`, the first of them, each embedding takes."""
+        return self.image_width, self.text_width
+
+    @property
     def blocks(self) -> list[int]:
         """How many columns of :meth:`matrix` each embedding and each column of the table takes."""
         return [self.image_width, self.text_width, *(len(k) + 1 for k in self.categories.values())]

@@ -20,16 +20,35 @@ def search(
     that an interrupted search goes on, and a longer one adds to it; ``name`` must tell apart all
     that makes values incomparable, such as the data.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(
-        study_name=name,
-        storage=JournalStorage(JournalFileBackend(str(path))),
-        sampler=optuna.samplers.TPESampler(seed=seed, multivariate=True),
-        load_if_exists=True,
-    )
+    study = _study(name, path, seed)
     done = len(study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE]))
     if done < trials:
         study.optimize(objective, n_trials=trials - done, show_progress_bar=True)
     print(f"{name}: best of {max(done, trials)} trials {study.best_value:.5g} {study.best_params}")
     return study.best_params, study.best_value
+
+
+def finished(name: str, path: Path) -> list[dict]:
+    """Every finished trial of a search: its ``value``, settings, and what the objective noted."""
+    trials = _study(name, path).get_trials(states=[optuna.trial.TrialState.COMPLETE])
+    return [
+        {
+            "trial": one.number,
+            "value": one.value,
+            "seconds": one.duration.total_seconds(),
+            **one.params,
+            **one.user_attrs,
+        }
+        for one in trials
+    ]
+
+
+def _study(name: str, path: Path, seed: int = 0) -> optuna.Study:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(
+        study_name=name,
+        storage=JournalStorage(JournalFileBackend(str(path))),
+        sampler=optuna.samplers.TPESampler(seed=seed, multivariate=True),
+        load_if_exists=True,
+    )

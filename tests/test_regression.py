@@ -13,7 +13,7 @@ import torch
 import regression_DL_SOTA
 import regression_ML
 from common import dataset as data
-from common import metrics, networks, price_range, price_recipes, pricing
+from common import metrics, networks, price_range, price_recipes, price_trees, pricing
 from common.artifacts import StageError
 from common.price_model import PriceModel
 
@@ -182,6 +182,17 @@ def test_margins_cover_what_they_are_calibrated_for_and_are_narrower_than_one_wi
     assert np.median(high - low) < 0.75 * 2 * half
 
 
+@pytest.mark.parametrize("levels", [1, 2, 3])
+def test_margins_of_a_forecast_that_knows_few_prices(levels):
+    draw = np.random.default_rng(1)
+    usd = np.array([10.0, 20, 60])[draw.integers(0, levels, 900)]
+    true = usd * np.exp(0.2 * draw.normal(size=900))
+    margins = price_range.Margins.calibrate(true, usd, np.log(usd), np.log(usd))
+    low, high = margins.interval(usd, np.log(usd), np.log(usd))
+    assert len(margins.below) == levels
+    assert metrics.interval(true, low, high)["coverage"] == pytest.approx(0.86, abs=0.03)
+
+
 def test_ranges_are_scored_by_group(dataset):
     table = dataset.table.assign(normalized_gender="Women", normalized_category="Dress")
     usd = table["price_usd"].to_numpy()
@@ -201,7 +212,8 @@ def test_batches_are_as_good_as_equal(rows):
 
 
 def test_classical_stage_writes_a_row_per_model_and_goes_on(run, dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr(regression_ML, "TREES", 60)
+    few = {"n_estimators": 60, "learning_rate": 0.1}
+    monkeypatch.setattr(price_trees, "TUNED", {"LightGBM": few, "XGBoost": few})
     table = run(regression_ML, "--experiment", "metadata", "--features", "listing")
     rows = table.set_index("model")
     assert list(rows.index) == [
@@ -222,7 +234,7 @@ def test_classical_stage_writes_a_row_per_model_and_goes_on(run, dataset, tmp_pa
     scored = metrics.regression(truth["price_usd"], again, truth["dataset_source"])
     assert scored["mae"] == pytest.approx(rows.loc["LightGBM", "mae"], rel=1e-5)
 
-    monkeypatch.setattr(regression_ML, "models", lambda seed: {})
+    monkeypatch.setattr(regression_ML, "models", lambda *given: {})
     more = run(regression_ML, "--experiment", "metadata")
     assert len(more) == len(table) + 1  # the study's features: only the medians were missing
     pd.testing.assert_frame_equal(more.iloc[: len(table)], table)
@@ -257,7 +269,7 @@ def test_clusters_of_other_products_are_refused(run, dataset, tmp_path):
 
 
 def test_clusters_join_by_key_as_categories(run, dataset, tmp_path, monkeypatch):
-    monkeypatch.setattr(regression_ML, "models", lambda seed: {})
+    monkeypatch.setattr(regression_ML, "models", lambda *given: {})
     keys = dataset.table["product_key"]
     clusters = pd.DataFrame({"product_key": keys, "dec": np.arange(ROWS) % 4})
     clusters.iloc[::-1].to_csv(tmp_path / "clusters.csv", index=False)
