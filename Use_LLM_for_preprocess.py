@@ -41,6 +41,13 @@ def arguments():
         "for comparison; use another --data-dir",
     )
     group.add_argument(
+        "--hnm-price",
+        choices=("median", "mean", "mode", "high"),
+        default="median",
+        help="what H&M's price is of the sales of an article, clearance left out: their median "
+        "(default), mean (the study's), most frequent price, or 0.9 quantile",
+    )
+    group.add_argument(
         "--ask",
         choices=("gaps", "all"),
         default="gaps",
@@ -60,10 +67,11 @@ def main():
     from common import attributes, merge, prompts
 
     started = time.monotonic()
-    table, account = merge.build(args, study_text=args.study_text)
+    table, account = merge.build(args, args.study_text, args.hnm_price)
     artifacts.write_csv(table, paths.merged)
     raw = {"raw": str(paths.raw)}
-    artifacts.record(paths.merged, args, raw, time.monotonic() - started, text=text)
+    settings, seconds = {"hnm_price": args.hnm_price}, time.monotonic() - started
+    artifacts.record(paths.merged, args, raw, seconds, settings, text=text)
     print(f"{len(table):,} products in {paths.merged}", flush=True)
 
     started = time.monotonic()

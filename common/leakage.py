@@ -104,16 +104,28 @@ def near_duplicates_across_sides(
 ) -> int:
     """Number of test rows with a training or validation row at least that similar.
 
+    Arguments as of :func:`near_duplicates`.
+    """
+    return int(near_duplicates(table, embeddings, threshold).sum())
+
+
+def near_duplicates(
+    table: pd.DataFrame, embeddings: np.ndarray, threshold: float = 0.98
+) -> np.ndarray:
+    """Which test rows have a training or validation row at least that similar: bool (n_rows,).
+
     ``embeddings``: (n_rows, d), L2-normalised, in the order of ``table``; rows that are NaN
     are passed over. ``threshold``: cosine similarity.
     """
     usable = ~np.isnan(embeddings[:, 0])
-    test = np.asarray(embeddings[usable & (table["split"] == "test").to_numpy()], np.float32)
+    tested = usable & (table["split"] == "test").to_numpy()
+    test = np.asarray(embeddings[tested], np.float32)
     rest = np.asarray(embeddings[usable & (table["split"] != "test").to_numpy()], np.float32)
-    if not len(rest):
-        return 0
-    blocks = (test[start : start + 1024] @ rest.T for start in range(0, len(test), 1024))
-    return int(sum((block.max(axis=1) >= threshold).sum() for block in blocks))
+    near = np.zeros(len(table), bool)
+    if len(rest) and len(test):
+        blocks = (test[start : start + 1024] @ rest.T for start in range(0, len(test), 1024))
+        near[tested] = np.concatenate([block.max(axis=1) for block in blocks]) >= threshold
+    return near
 
 
 def audit(

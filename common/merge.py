@@ -104,7 +104,6 @@ def _hnm(folder: Path, statistic: str) -> tuple[pd.DataFrame, list[dict]]:
     prices, transactions = sources.article_prices(folder / "transactions_train.csv", statistic)
     articles = articles.merge(prices, on="article_id", how="left", validate="many_to_one")
     usable = articles[articles["problem"] == ""]
-    code = usable["product_code"]
     pictured = usable.sort_values("image", key=lambda image: image == "", kind="stable")
     first = pictured.drop_duplicates("product_code").sort_index().copy()
     # Some articles' type is "Unknown"; a variant of the product usually has one.
@@ -115,7 +114,7 @@ def _hnm(folder: Path, statistic: str) -> tuple[pd.DataFrame, list[dict]]:
         untyped, first["product_code"].map(type_of).fillna(taxonomy.HNM_UNTYPED)
     )
 
-    euros = usable["price"].groupby(code).median() * HNM_TO_EUR
+    usd = _product_prices(usable)
     products = pd.DataFrame(
         {
             "product_key": "HNM:" + first["product_code"],
@@ -123,7 +122,7 @@ def _hnm(folder: Path, statistic: str) -> tuple[pd.DataFrame, list[dict]]:
             "title": first["prod_name"],
             "description": first["detail_desc"],
             "image_path": _inside(folder, first["image"]),
-            "price_usd": first["product_code"].map(euros) * EUR_TO_USD,
+            "price_usd": first["product_code"].map(usd),
             "normalized_gender": _map(
                 taxonomy.hnm_gender, first, "index_group_name", "section_name", "department_name"
             ),
@@ -161,6 +160,43 @@ def _hnm(folder: Path, statistic: str) -> tuple[pd.DataFrame, list[dict]]:
     return products[verdict["outcome"] == "kept"], account
 
 
+def article_usd(folder: Path, statistic: str = "median") -> pd.DataFrame:
+    """H&M's usable articles with a price: ``article_id, product_key, usd``.
+
+    ``folder``: that of the H&M download; ``statistic``: see :func:`sources.article_prices`.
+    """
+    prices, _ = sources.article_prices(folder / "transactions_train.csv", statistic)
+    articles = sources.read_articles(folder).merge(prices, on="article_id")
+    articles = articles[articles["problem"] == ""]
+    keys = "HNM:" + articles["product_code"]
+    usd = articles["price"] * HNM_TO_EUR * EUR_TO_USD
+    return pd.DataFrame({"article_id": articles["article_id"], "product_key": keys, "usd": usd})
+
+
+def _product_prices(articles: pd.DataFrame) -> pd.Series:
+    """USD by product code: the median of the prices of its articles."""
+    return articles.groupby("product_code")["price"].median() * HNM_TO_EUR * EUR_TO_USD
+
+
+def study_fields(folder: Path) -> pd.Series:
+    """What the study appended to each Fashion description, by ``product_key``.
+
+    ``folder``: that of the Fashion download.
+    """
+    styles = sources.read_styles(folder)
+    styles = styles[styles["problem"] == ""]
+    return pd.Series(_study_fields(styles), index="FASHION:" + styles["id"])
+
+
+def _study_fields(styles: pd.DataFrame) -> list[str]:
+    return [
+        f" price: {price:g} rating: {rating} vat: {vat}"
+        for price, rating, vat in zip(
+            styles["list_inr"], styles["rating"], styles["vat"], strict=True
+        )
+    ]
+
+
 def _fashion(folder: Path) -> tuple[pd.DataFrame, list[dict]]:
     styles = sources.read_styles(folder)
     usable = styles[styles["problem"] == ""]
@@ -183,12 +219,7 @@ def _fashion(folder: Path) -> tuple[pd.DataFrame, list[dict]]:
             "appearance": "",
             "colour": usable["baseColour"].replace("NA", ""),
             "list_inr": usable["list_inr"],
-            "study_fields": [
-                f" price: {price:g} rating: {rating} vat: {vat}"
-                for price, rating, vat in zip(
-                    usable["list_inr"], usable["rating"], usable["vat"], strict=True
-                )
-            ],
+            "study_fields": _study_fields(usable),
             "said_gender": usable["gender"],
             "said_usage": usable["usage"],
         }

@@ -2,6 +2,15 @@
 
 from common.tables.kept import BASELINES, CEILING, MANIFEST, Kept, read
 from common.tables.labels import classification, clustering
+from common.tables.price_sources import (
+    ablation,
+    effects,
+    leak,
+    leak_audit,
+    size_curve,
+    targets,
+    trees,
+)
 from common.tables.prices import above_ceiling, groups, price, ranges
 from common.tables.texts import attributes, completion, extraction, summary
 from common.tables.whole_run import cost, published
@@ -18,6 +27,13 @@ TABLES = {
         price,
         ranges,
         groups,
+        trees,
+        leak,
+        leak_audit,
+        targets,
+        ablation,
+        size_curve,
+        effects,
         classification,
         clustering,
         cost,
@@ -26,4 +42,4 @@ TABLES = {
 }
 
 # The kind of results (see kept.KINDS) that a table is made from, where it has another name.
-KIND_OF = {"attributes": "summary", "groups": "ranges"}
+KIND_OF = {"attributes": "summary", "groups": "ranges", "trees": "tuning"}

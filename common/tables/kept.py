@@ -16,6 +16,13 @@ KINDS = {
     "summary": "outcome",
     "extraction": "rightly_empty",
     "completion": "majority_accuracy",
+    "leak": "reads_as",
+    "leak_audit": "near_photos",
+    "targets": "statistic",
+    "tuning": "validation_r2",
+    "ablation": "given",
+    "size_curve": "learning_products",
+    "effects": "effect",
 }
 CONDITIONS = ("split", "text")
 BASELINES = {"price": "Median by source", "classification": "Majority", "clustering": "Random"}
