@@ -18,13 +18,15 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pandas as pd
 from tqdm import tqdm
 
-from common import rules
+from common import listing, rules
 from common.answers import Reply
+from common.listing import Listing
 from common.merge import listing_text
 from common.prompts import DESCRIPTION_BYTES, NAMES, Request, parse, request
 
@@ -69,11 +71,14 @@ class Reading(NamedTuple):
     """What is known of one distinct text.
 
     text: ``title. description``. found: what the rules read. request: None without a gap.
+    listing: the same in normal values. spelling: of the source's brands.
     """
 
     text: str
     found: dict[str, str]
     request: Request | None
+    listing: Listing = Listing()
+    spelling: Mapping[str, str] = MappingProxyType({})
 
 
 def read(
@@ -84,7 +89,7 @@ def read(
     Returns the readings and, for each row of the table, the number of its reading. ``limit``
     asks only about the first texts that need it.
     """
-    brands = rules.gazetteers(table)
+    brands, spelling = rules.gazetteers(table), rules.spellings_by_source(table)
     house = {
         source: len(set(brand)) == 1
         for source, brand in table.groupby("dataset_source", sort=True)["brand"]
@@ -101,7 +106,8 @@ def read(
             asks = bool(wanted) and (limit is None or asked < limit)
             asked += asks
             question = request(title, description, wanted) if asks else None
-            readings.append(Reading(text, found, question))
+            normal = listing.of_text(title, description, found, spelling[source])
+            readings.append(Reading(text, found, question, normal, spelling[source]))
         rows.append(numbers[source, text])
     return readings, rows
 
@@ -118,7 +124,7 @@ def grounded(request: Request, reply: Reply, text: str) -> tuple[dict[str, str],
 
 
 def accept(reading: Reading, answers: Mapping[str, Reply], ask: str) -> dict[str, str]:
-    """The ``llm_*`` columns of one text: what was found, by whom, and what was dropped.
+    """The columns of one text: what was found in its words, in normal values, and by whom.
 
     ``llm_from`` says who filled which attribute: ``brand=rules material=llm``.
     """
@@ -137,7 +143,8 @@ def accept(reading: Reading, answers: Mapping[str, Reply], ask: str) -> dict[str
     row["llm_text"] = " ".join(f"{name}: {value}." for name, value in stated.items() if value)
     row["llm_ungrounded"] = "; ".join(dropped)
     row["llm_from"] = " ".join(sources)
-    return row
+    pair = (reading.listing, listing.of_words(said, reading.spelling))
+    return row | listing.joined(*(pair if ask == "gaps" else pair[::-1]))
 
 
 def summary(
@@ -185,6 +192,11 @@ def main() -> None:
     parser = cli.parser(__doc__)
     parser.add_argument(
         "--evaluate", action="store_true", required=True, help="judge the readers, write the table"
+    )
+    parser.add_argument(
+        "--hand-labelled",
+        metavar="PATH",
+        help="folder of the downloads that hold the H&M products labelled by hand (--raw-dir)",
     )
     llm.add_arguments(parser)
     args = cli.parse(parser)

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 import orjson
 
+from common.rules import squeezed
+
 # attribute -> its name in the catalogue, and the catalogue's values by ours. Both Fabric (of
 # clothes) and Material (of shoes and bags) are the reader's ``fabric``.
 FIELDS = {
@@ -139,10 +141,15 @@ ATTRIBUTES = ("brand", *FIELDS)
 
 
 class Listed(NamedTuple):
-    """value: of our vocabulary. words: as the catalogue writes it."""
+    """value: of our vocabulary. words: as the catalogue writes it.
+
+    also: other values that count as right. by_hand: read in the text, so stated by it.
+    """
 
     value: str
     words: str
+    also: tuple[str, ...] = ()
+    by_hand: bool = False
 
 
 _OURS = {
@@ -163,7 +170,7 @@ def _of(path: Path) -> dict[str, Listed]:
     product = orjson.loads(path.read_bytes())["data"]
     found = {}
     if brand := (product.get("brandName") or "").strip():
-        found["brand"] = Listed(folded(brand), brand)
+        found["brand"] = Listed(squeezed(brand), brand)
     listed = product.get("articleAttributes") or {}
     for name, (field, _) in FIELDS.items():
         words = listed.get(field) or ""
@@ -173,7 +180,7 @@ def _of(path: Path) -> dict[str, Listed]:
 
 
 def folded(text: str) -> str:
-    """Words in lower case, one space between: brands are compared so."""
+    """Words in lower case, one space between."""
     return " ".join(re.findall(r"[^\W_]+", text.casefold()))
 
 

@@ -1,14 +1,16 @@
 """How good the readers of attributes are, held to what the catalogue lists of the test products.
 
-A value counts as *expected* where the catalogue lists it and the text states it
-(:func:`common.gold.states`). The usual five counts of extraction:
+A value counts as *expected* where the Fashion catalogue lists it and the text states it
+(:func:`common.gold.states`), and where H&M descriptions were labelled with it by hand
+(:mod:`common.hand_labels`). The usual five counts of extraction:
 
 - correct, wrong, missed: a value is expected; the reader gives it, another, none;
 - invented: none is expected, and what the reader gives does not stand in the text;
 - rightly empty: none is expected, none is given.
 
 What a text states beyond the catalogue (a second pattern, another stuff of the lining) can be
-judged neither right nor wrong and is counted apart, as *unlisted*. *agreement* is the strictest
+judged neither right nor wrong and is counted apart, as *unlisted*. The labels made by hand are
+complete: there, whatever is given beyond them is invented. *agreement* is the strictest
 figure: of all values given where the catalogue lists any, stated or not, the share that equals it.
 """
 
@@ -19,7 +21,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from common import artifacts, attributes, gold, normal, prompts, rules
+from common import artifacts, attributes, gold, hand_labels, normal, prompts, rules
 from common.answers import Answers, complete
 from common.gold import ATTRIBUTES, Listed
 
@@ -32,11 +34,23 @@ Given = dict[str, normal.Mention]
 
 
 class Product(NamedTuple):
-    """A product to judge: its text, what is listed of it, what each reader gives."""
+    """A product to judge: its text, what is listed of it, what each reader gives.
+
+    complete: whether what is not listed is not there.
+    """
 
     text: str
     listed: dict[str, Listed]
     given: dict[str, Given]
+    complete: bool = False
+
+
+class Text(NamedTuple):
+    """A text to read, and what is listed of it."""
+
+    title: str
+    description: str
+    listed: dict[str, Listed]
 
 
 def evaluate(args, engine) -> None:
@@ -47,62 +61,107 @@ def evaluate(args, engine) -> None:
     if fashion.empty:
         raise artifacts.StageError(f"{paths.merged} has no Fashion product, so nothing to hold to")
     train, test = (fashion[fashion["split"] == split] for split in ("train", "test"))
-    listed = gold.read(paths.fashion_raw, test["product_key"])
     search = word_search(gold.read(paths.fashion_raw, train["product_key"]))
-    brands = rules.gazetteer(train["brand"])
-    said = _ask(test, args, engine)
-    products = []
-    for row, lists, answer in zip(test.itertuples(), listed, said, strict=True):
-        text = f"{row.title}. {row.description}"
-        read = by_rules(row.title, row.description, brands)
-        both = {name: read[name] if read[name].value else answer[name] for name in ATTRIBUTES}
-        given = (search(text), read, answer, both)
-        products.append(Product(text, lists, dict(zip(READERS, given, strict=True))))
-    rows = [row for reader in READERS for row in judged(products, reader)]
+    brands = Brands(
+        rules.gazetteer(train["brand"]), rules.spellings(train["title"], train["brand"])
+    )
+    listed = gold.read(paths.fashion_raw, test["product_key"])
+    columns = (test["title"], test["description"], listed)
+    groups = {
+        "FASHION": (ATTRIBUTES, [Text(*one) for one in zip(*columns, strict=True)]),
+        "HNM": (hand_labels.ATTRIBUTES, labelled_by_hand(args)),
+    }
+    said = _ask([one for _, texts in groups.values() for one in texts], args, engine, brands)
+    rows = []
+    for source, (names, texts) in groups.items():
+        products = []
+        for one in texts:
+            read, answer = by_rules(one.title, one.description, brands), said[one[:2]]
+            both = {name: read[name] if read[name].value else answer[name] for name in read}
+            text = f"{one.title}. {one.description}"
+            given = dict(zip(READERS, (search(text), read, answer, both), strict=True))
+            products.append(Product(text, one.listed, given, complete=source == "HNM"))
+        if products:
+            judgements = (judged(products, reader, names) for reader in READERS)
+            rows += [{"source": source, **row} for each in judgements for row in each]
     path = paths.results(STAGE)
     artifacts.write_csv(pd.DataFrame(rows), path)
     settings = {"model": engine.model, "prompt": prompts.prompt_id()}
     inputs = {"merged": paths.merged}
     artifacts.record(path, args, inputs, time.monotonic() - started, settings)
-    shown = ["attribute", "reader", *COUNTS, "f1", "agreement"]
+    shown = ["source", "attribute", "reader", *COUNTS, "f1", "agreement"]
     print(pd.DataFrame(rows)[shown].to_string(index=False))
-    print(f"{len(products):,} test products; {path}", flush=True)
+    print(path, flush=True)
+
+
+def labelled_by_hand(args) -> list[Text]:
+    """The H&M products labelled by hand, whose texts are looked for in ``--hand-labelled``."""
+    folder = artifacts.Paths(args.data_dir, args.hand_labelled or args.raw_dir).hnm_raw
+    labelled = hand_labels.read(folder)
+    texts = [Text(one.title, one.description, by_hand(one.labels)) for one in labelled]
+    if not texts:
+        print(
+            f"{folder} has none of the H&M products labelled by hand; "
+            "--hand-labelled PATH names other downloads to look in",
+            flush=True,
+        )
+    return texts
+
+
+def by_hand(labels: dict[str, tuple[str, ...]]) -> dict[str, Listed]:
+    """Labels made by hand in the form of what a catalogue lists."""
+    return {
+        name: Listed(values[0], values[0], values[1:], by_hand=True)
+        for name, values in ((name, _comparable(name, values)) for name, values in labels.items())
+        if values
+    }
+
+
+def _comparable(name: str, values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(normal.singular, values)) if name == "item" else values
 
 
 # --- readers -----------------------------------------------------------------------------------
 
 
-def by_rules(title: str, description: str, brands: rules.Gazetteer) -> Given:
-    read = normal.read(title, description)
-    brand = rules.read(title, description, brands)["brand"]
-    return {**_named(read), "brand": normal.Mention(gold.folded(brand), brand, 0)}
+class Brands(NamedTuple):
+    """What the training rows tell of brands: a pattern of their names, and their spelling."""
+
+    pattern: rules.Gazetteer
+    spelling: dict[str, str]
 
 
-def by_llm(said: dict[str, str]) -> Given:
+def by_rules(title: str, description: str, brands: Brands) -> Given:
+    found = rules.read(title, description, brands.pattern)
+    return _named(normal.read(title, description, found["brand"]), found, brands)
+
+
+def by_llm(said: dict[str, str], brands: Brands) -> Given:
     """The normal values of what an LLM says, after grounding, in the attributes of its schema."""
-    read = normal.read("", f"{said['style']}, {said['material']}")
-    read["care"] = normal.read("", said["care"])["care"]
-    brand = said["brand"]
-    return {**_named(read), "brand": normal.Mention(gold.folded(brand), brand, 0)}
+    return _named(normal.of_words(said), said, brands)
 
 
-def _named(read: Given) -> Given:
-    return {**read, "material": read["fabric"]}
-
-
-def _ask(test: pd.DataFrame, args, engine) -> list[Given]:
-    """What the LLM alone gives for each row of the table, asked for everything."""
-    asked = {
-        (row.title, row.description): prompts.request(row.title, row.description, prompts.NAMES)
-        for row in test.itertuples()
+def _named(read: Given, found: dict[str, str], brands: Brands) -> Given:
+    brand, item = found["brand"], found["item"]
+    spelt = rules.squeezed(normal.brand(brand, brands.spelling))
+    return {
+        **read,
+        "material": read["fabric"],
+        "brand": normal.Mention(spelt, brand, 0),
+        "item": normal.Mention(normal.singular(item), item, 0),
     }
+
+
+def _ask(texts: list[Text], args, engine, brands: Brands) -> dict[tuple[str, str], Given]:
+    """What the LLM alone gives for each (title, description), asked for everything."""
+    asked = {one[:2]: prompts.request(*one[:2], prompts.NAMES) for one in texts}
     with Answers(args.paths.llm_store, engine.model) as answers:
         complete(answers, asked.values(), engine, prompts.valid)
         given = {}
         for (title, description), request in asked.items():
             said, _ = attributes.grounded(request, answers[request.key], f"{title}. {description}")
-            given[title, description] = by_llm(said)
-    return [given[row.title, row.description] for row in test.itertuples()]
+            given[title, description] = by_llm(said, brands)
+    return given
 
 
 def word_search(listed: Iterable[dict[str, Listed]]) -> Callable[[str], Given]:
@@ -116,13 +175,14 @@ def word_search(listed: Iterable[dict[str, Listed]]) -> Callable[[str], Given]:
     }
 
     def search(text: str) -> Given:
-        return {
+        found = {
             name: next(
                 (normal.Mention(v, w, 0) for v, w in values if gold.states(w, text)),
                 normal.NOTHING,
             )
             for name, values in ordered.items()
         }
+        return {**found, "item": normal.NOTHING}  # the catalogue lists none
 
     return search
 
@@ -130,13 +190,13 @@ def word_search(listed: Iterable[dict[str, Listed]]) -> Callable[[str], Given]:
 # --- judging -----------------------------------------------------------------------------------
 
 
-def judged(products: list[Product], reader: str) -> list[dict]:
+def judged(products: list[Product], reader: str, names: Iterable[str] = ATTRIBUTES) -> list[dict]:
     """One row per attribute and one over all: counts, precision, recall, F1, completeness.
 
     Micro figures are over products; macro ones are means over the values of an attribute, in the
     row over all: over the attributes.
     """
-    rows = [_attribute(products, reader, name) for name in ATTRIBUTES]
+    rows = [_attribute(products, reader, name) for name in names]
     sums = {name: sum(row[name] for row in rows) for name in (*COUNTS, "unlisted")}
     means = {
         name: sum(row[name] for row in rows) / len(rows)
@@ -150,8 +210,8 @@ def _attribute(products: list[Product], reader: str, name: str) -> dict:
     agreed = both = 0
     for product in products:
         listed, given = product.listed.get(name), product.given[reader][name]
-        expected = listed and gold.states(listed.words, product.text)
-        verdict = _verdict(listed.value if expected else "", given, product.text)
+        expected = listed and (listed.by_hand or gold.states(listed.words, product.text))
+        verdict = _verdict(product, listed if expected else None, given)
         counts[verdict] += 1
         if expected:
             per_value.setdefault(listed.value, Counter())[verdict] += 1
@@ -159,8 +219,8 @@ def _attribute(products: list[Product], reader: str, name: str) -> dict:
             per_value.setdefault(given.value, Counter())["wrongly given"] += 1
         if listed and given.value:
             both += 1
-            agreed += given.value == listed.value
-    listed = [name in product.listed for product in products]
+            agreed += given.value in (listed.value, *listed.also)
+    known = [name in product.listed and not product.complete for product in products]
     given = [bool(product.given[reader][name].value) for product in products]
     return {
         "attribute": name,
@@ -170,19 +230,20 @@ def _attribute(products: list[Product], reader: str, name: str) -> dict:
         **_micro(counts),
         **_macro(per_value),
         "agreement": agreed / both if both else float("nan"),
-        "before": sum(listed) / len(products),
-        "after": sum(map(any, zip(listed, given, strict=True))) / len(products),
+        "before": sum(known) / len(products),
+        "after": sum(map(any, zip(known, given, strict=True))) / len(products),
     }
 
 
-def _verdict(expected: str, given: normal.Mention, text: str) -> str:
+def _verdict(product: Product, expected: Listed | None, given: normal.Mention) -> str:
     if expected:
         if not given.value:
             return "missed"
-        return "correct" if given.value == expected else "wrong"
+        return "correct" if given.value in (expected.value, *expected.also) else "wrong"
     if not given.value:
         return "rightly_empty"
-    return "invented" if attributes.ground(given.found, text)[1] else "unlisted"
+    grounded = not attributes.ground(given.found, product.text)[1]
+    return "unlisted" if grounded and not product.complete else "invented"
 
 
 def _micro(counts: dict[str, int]) -> dict[str, float]:

@@ -5,6 +5,7 @@ LLM to fill (:mod:`common.attributes`). Every value is made of pieces of the tex
 """
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 import pandas as pd
@@ -12,6 +13,14 @@ import pandas as pd
 from common import vocabulary
 
 Gazetteer = re.Pattern
+
+# What a title begins with before it says for whom: the brand.
+_HEAD = (
+    r"\A(?-i:[A-Z0-9])[^\s,;:]*(?:\s[^\s,;:]+){0,3}?"
+    r"(?=\s(?:men|women|woman|man|unisex|boys?|girls?|kids?|infants?)(?:['’]?s)?\s)"
+)
+_LETTERS = re.compile(r"[^\W_]+")
+ALIAS_TIMES, ALIAS_SHARE = 2, 0.9
 
 # How many pieces a value holds at most; a list of twenty details helps no reader and no model.
 _MOST = {"material": 4, "care": 8, "other": 6}
@@ -51,10 +60,48 @@ def gazetteers(table: pd.DataFrame) -> dict[str, Gazetteer]:
 
 
 def gazetteer(brands: Iterable[str]) -> Gazetteer:
-    """A pattern of these names, the longest first, whatever their case and spacing."""
+    """A pattern of these names, the longest first, whatever their case and spacing.
+
+    Of several brands there may be more: what stands before *Men* or *Girls* at the beginning of a
+    title is then taken for one, too.
+    """
     names = sorted({brand.strip() for brand in brands} - {""}, key=lambda name: (-len(name), name))
     ways = (r"\s+".join(re.escape(word) for word in name.split()) for name in names)
-    return re.compile(rf"(?<!\w)(?:{'|'.join(ways) or '(?!)'})(?!\w)", re.IGNORECASE)
+    listed = rf"(?<!\w)(?:{'|'.join(ways) or '(?!)'})(?!\w)"
+    return re.compile(f"{listed}|{_HEAD}" if len(names) > 1 else listed, re.IGNORECASE)
+
+
+def spellings(titles: Iterable[str], brands: Iterable[str]) -> dict[str, str]:
+    """How the catalogue spells what titles call a brand: ``ucb`` -> *United Colors of Benetton*.
+
+    Learnt from listings whose brand is known: its own name, and what their titles begin with
+    where that mostly means one brand. The keys are :func:`squeezed`.
+    """
+    known, heads = {}, defaultdict(Counter)
+    for title, brand in zip(titles, brands, strict=True):
+        known[squeezed(brand)] = brand
+        if head := re.match(_HEAD, title, re.IGNORECASE):
+            heads[squeezed(head[0])][brand] += 1
+    for head, counts in heads.items():
+        (brand, times), *_ = counts.most_common(1)
+        if times >= ALIAS_TIMES and times >= ALIAS_SHARE * counts.total():
+            known.setdefault(head, brand)
+    return known
+
+
+def spellings_by_source(table: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """The same per source, learnt from its training rows."""
+    return {
+        source: spellings(
+            *(rows.loc[rows["split"] == "train", name] for name in ("title", "brand"))
+        )
+        for source, rows in table.groupby("dataset_source", sort=True)
+    }
+
+
+def squeezed(name: str) -> str:
+    """Letters and digits alone, in lower case: *Levi's*, *Red Tape* and *Redtape* compare so."""
+    return "".join(_LETTERS.findall(name.casefold()))
 
 
 def read(title: str, description: str, brands: Gazetteer) -> dict[str, str]:
@@ -74,7 +121,7 @@ def read(title: str, description: str, brands: Gazetteer) -> dict[str, str]:
         "style": ", ".join(
             found[0] for pattern in _STYLES.values() if (found := pattern.search(text))
         ),
-        "item": _item(title, description),
+        "item": item(title, description),
         "other": _pieces(_DETAIL, description, "other"),
     }
 
@@ -90,7 +137,8 @@ def _brand(title: str, description: str, brands: Gazetteer) -> str:
     return found[0] if found else ""
 
 
-def _item(title: str, description: str) -> str:
+def item(title: str, description: str) -> str:
+    """What the garment is called; "" where neither text names one."""
     # English puts the head of a noun phrase last: "Check Navy Blue Shirt".
     named = [found[0] for found in _ITEM.finditer(title)]
     if named:

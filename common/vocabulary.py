@@ -82,7 +82,8 @@ wipe[^.;:]{0,40}? cloth|(clean|soft|dry|damp)(,? (clean|dry|damp|soft))* cloth|
 
 ITEM = """
 t ?shirts?|tees?|polo shirts?|shirts?|blouses?|tunics?|kaftans?|kurtas?|kurtis?|camisoles?|
-tank tops?|tops?|vests?|jumpers?|sweaters?|pullovers?|cardigans?|sweatshirts?|hoodies?|hoody|
+tank tops?|tops?|vests?|jumpers?|sweaters?|pullovers?|cardigans?|sweatshirts?|sweatpants?|
+boleros?|hoodies?|hoody|
 ponchos?|jackets?|coats?|blazers?|waistcoats?|parkas?|anoraks?|trousers?|pants|chinos|joggers|
 jeans|jeggings|treggings|leggings|tights|stockings|socks|capris?|shorts|bermudas?|skirts?|skorts?|
 culottes|dungarees|dress(es)?|gowns?|jumpsuits?|playsuits?|rompers?|overalls?|sarees?|saris?|

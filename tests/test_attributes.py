@@ -82,6 +82,8 @@ def test_compositions_in_the_ways_they_are_written(text, expected):
         ("Men Blue Shirt", "A shirt from Arrow.", "Arrow"),
         ("Men Blue Shirt", "A print of an arrow.", ""),
         ("Women Kurta", "", ""),
+        ("New Name Women's Kurta", "", "New Name"),
+        ("a new name Women's Kurta", "", ""),
     ],
 )
 def test_brands(title, description, expected):
@@ -197,6 +199,32 @@ def test_what_the_text_does_not_say_is_dropped(value, kept, dropped):
     assert attributes.ground(value, "Shirt of 100% pure\ncotton-jersey.") == (kept, dropped)
 
 
+def test_normal_values_stand_beside_the_words():
+    products = table(
+        ("FASHION", "United Colors of Benetton", "UCB Men Navy Shirt", ""),
+        ("FASHION", "United Colors of Benetton", "UCB Men Grey Shirt", ""),
+        ("FASHION", "Lee", "Lee Men Jeans", ""),
+        (
+            "FASHION",
+            "United Colors of Benetton",
+            "UCB Boys T-Shirts",
+            "made of 60% pure COTTON jersey and 40% polyster, half sleeves Machine wash",
+        ),
+    )
+    readings, rows = attributes.read(products, ask="gaps", limit=1)
+    row = attributes.accept(readings[rows[-1]]._replace(request=None), {}, "gaps")
+    assert row["llm_brand"] == "UCB"
+    said = {name: value for name, value in row.items() if name.startswith("normal_") and value}
+    assert said == {
+        "normal_brand": "United Colors of Benetton",
+        "normal_fibres": "cotton 60, polyester 40",
+        "normal_fabric": "blended",
+        "normal_care": "machine wash",
+        "normal_sleeve": "short",
+        "normal_item": "t shirt",
+    }
+
+
 def test_a_house_brand_is_not_asked_for():
     empty = dict.fromkeys(prompts.NAMES, "")
     assert attributes.gaps(empty, house_brand=True) == ("item", "other")
@@ -235,6 +263,7 @@ def test_rules_come_first_in_gaps_and_the_model_in_all(ask, item, origin):
     assert row["llm_brand"] == ""
     assert row["llm_ungrounded"] == "brand: Prada"
     assert row["llm_text"] == f"material: silk. main item: {item}. other: airy."
+    assert row["normal_item"] == "gown"
 
 
 def test_a_reply_outside_the_schema_leaves_the_rules_reading():

@@ -28,6 +28,43 @@ def test_a_description_in_normal_values_with_the_words_they_were_read_from():
     assert all(mention.found in SHIRT for mention in found.values())
 
 
+@pytest.mark.parametrize(
+    ("title", "text", "name", "value"),
+    [
+        ("", "Grey shirt. Pair this round neck shirt with a polo T-shirt.", "neck", "round"),
+        ("", "Style this with jeans Product Details Red top, has a boat neck", "neck", "boat"),
+        ("", "A pair of beige sandals with leather upper", "fabric", "leather"),
+        ("", "Do not iron on print/embroidery Fitting: Slim Fit", "fit", "slim"),
+        ("", "Classic rise jeans Fit Classic rise, skinny fit", "fit", "skinny"),
+        ("Slim Chinos", "Chinos in a cotton weave", "fit", "slim"),
+        ("", "Trousers with tapered, shaped legs", "fit", "tapered"),
+        ("", "Polo-neck jumper in merino wool", "neck", "high"),
+        ("", "Bikini top with narrow shoulder straps", "sleeve", ""),
+        ("", "Dress with narrow shoulder straps", "sleeve", "sleeveless"),
+        ("", "Short, straight-cut dress", "length", "short"),
+        ("", "Short, ribbed sleeves", "length", ""),
+        ("", "Long, wide sleeves", "sleeve", "long"),
+        ("", "Shorts in a linen and cotton weave", "fabric", "blended"),
+        ("", "Jacket. Filling 70% down and 30% feathers.", "fabric", ""),
+    ],
+)
+def test_what_speaks_of_the_garment_and_what_does_not(title, text, name, value):
+    assert normal.read(title, text)[name].value == value
+
+
+def test_a_brand_is_no_collar():
+    title, text = "U.S. Polo Assn. Men T-shirt", "Mustard round neck T-shirt"
+    assert normal.read(title, text, "U.S. Polo Assn.")["neck"].value == "round"
+
+
+@pytest.mark.parametrize(
+    ("found", "name"),
+    [("T-Shirts", "t shirt"), ("Dresses", "dress"), ("Jeans", "jeans"), ("bow ties", "bow tie")],
+)
+def test_garments_in_the_singular(found, name):
+    assert normal.singular(found) == name
+
+
 @pytest.mark.parametrize("text", ["", "🧥" * 99, "綿のシャツ", "\x00\x07", "cot " * 12000])
 def test_texts_that_say_nothing_give_nothing(text):
     assert all(mention == normal.NOTHING for mention in normal.read(text, text).values())
@@ -40,6 +77,9 @@ def test_texts_that_say_nothing_give_nothing(text):
         ("Cotton: 55 %, linen (45%)", [("cotton", 55), ("linen", 45)]),
         ("100 percent pure COTTON", [("cotton", 100)]),
         ("soft cotton", []),
+        ("80% lambswool and 20 percent PES", [("wool", 80), ("polyester", 20)]),
+        ("72.5% washed organic heavy cotton, 27.5% lyrca", [("cotton", 72.5), ("elastane", 27.5)]),
+        ("100% protection", []),
     ],
 )
 def test_compositions_as_fibre_and_percent(text, fibres):
