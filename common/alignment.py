@@ -14,13 +14,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from common import presets
+from common import presets, towers
 from common.artifacts import atomic, write_json
+from common.images import Pixels
 from common.training import TrainConfig, fit, tensor_batches
 
 RECIPE = presets.LITE_ALIGNMENT
 
 _LARGEST_VALIDATION = 4096
+_AT_ONCE = 512  # rows through the stage where nothing is learnt
 _TOKENIZER_FILES = (
     "config.json",
     "tokenizer.json",
@@ -61,62 +63,64 @@ def untrained(device) -> presets.Clip:
 
 
 def align(
-    model: nn.Module,
-    image: np.ndarray,
+    clip: presets.Clip,
+    kept: np.ndarray,
     text: np.ndarray,
     train: np.ndarray,
     validation: np.ndarray,
     device,
 ):
-    """Trains the heads of ``model`` in place on tower features.
+    """Trains ``clip`` in place: its heads, then with them the last stage of its image tower.
 
-    Parameters: image (n, 1280), text (n, 384); train, validation: row numbers. The epoch with the
+    The heads first, on features as they come, so that the gradient which then reaches the stage
+    is no longer that of chance (Kumar et al., ICLR 2022).
+
+    Parameters: kept: what ``ImageTower.start`` gives of each picture, (n, s); text: features of
+    the text tower, (n, 384); train, validation: row numbers. Of either step the epoch with the
     lowest contrastive loss on the validation rows is kept. Deterministic for a seed on a device.
-    Returns the History of :func:`common.training.fit`.
+    Returns the History of :func:`common.training.fit` of the second step, with the seconds of both.
     """
-    seed = RECIPE["seed"]
+    seed, model = RECIPE["seed"], clip.model
     # Negatives come from the batch, and their share of the matrix grows with its square.
     validation = np.random.default_rng(seed).permutation(validation)[:_LARGEST_VALIDATION]
-    pairs = [torch.from_numpy(rows) for rows in (image, text)]
+    stage = towers.LastStage(model.visual.trunk, Pixels(clip.preprocess)).to(device)
+    image_tower, _ = towers.of_clip(clip)
+    seen = np.concatenate([train, validation])
+    features = np.zeros((len(kept), model.visual.trunk.num_features), np.float32)
+    features[seen] = image_tower.finish(kept[seen])
 
-    def side(rows: np.ndarray, size: int, shuffle: bool):
-        return tensor_batches(tuple(p[rows] for p in pairs), None, size, shuffle, seed)
+    def step(network, image, recipe):
+        pairs = [torch.from_numpy(rows) for rows in (image, text)]
 
-    config = TrainConfig(
-        epochs=RECIPE["epochs"],
-        # Few products still make some steps an epoch.
-        batch_size=min(RECIPE["batch_size"], max(64, len(train) // 6)),
-        lr=RECIPE["lr"],
-        weight_decay=RECIPE["weight_decay"],
-        schedule="onecycle",
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return fit(
-            _Heads(model),
-            side(train, config.batch_size, True),
-            side(validation, len(validation), False) if len(validation) else None,
-            _contrastive,
-            config,
-            device,
-            progress="aligning",
+        def side(rows: np.ndarray, size: int, shuffle: bool):
+            return tensor_batches(tuple(p[rows] for p in pairs), None, size, shuffle, seed)
+
+        config = TrainConfig(
+            epochs=recipe["epochs"],
+            # Few products still make some steps an epoch.
+            batch_size=min(recipe["batch_size"], max(64, len(train) // 6)),
+            lr=recipe["lr"],
+            weight_decay=RECIPE["weight_decay"],
+            schedule="onecycle",
         )
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            return fit(
+                network,
+                side(train, config.batch_size, True),
+                side(validation, _AT_ONCE, False) if len(validation) else None,
+                _contrastive,
+                config,
+                device,
+                progress="aligning",
+            )
 
-
-def retrieval(image: np.ndarray, text: np.ndarray, seed: int = 0, among: int = 1000) -> dict:
-    """How often a text finds its own picture first, or among the first ten, and the reverse.
-
-    Parameters: image, text (n, d), L2-normalised, row by row one product; ``among`` products are
-    drawn from them (all, if there are fewer). A tie counts as found. Returns text_to_image@1,
-    text_to_image@10, image_to_text@1, image_to_text@10 and among, the number of products.
-    """
-    rows = np.random.default_rng(seed).permutation(len(image))[:among]
-    similarity = text[rows] @ image[rows].T
-    found = {"among": len(rows)}
-    for name, scores in (("text_to_image", similarity), ("image_to_text", similarity.T)):
-        better = (scores > np.diag(scores)[:, None]).sum(axis=1)
-        found |= {f"{name}@{k}": round(float((better < k).mean()), 4) for k in (1, 10)}
-    return found
+    model.requires_grad_(False)
+    first = step(_Pair(model, nn.Identity()), features, RECIPE["heads"])
+    second = step(_Pair(model, stage), kept, RECIPE["stage"])
+    model.requires_grad_(True)
+    second.seconds += first.seconds
+    return second
 
 
 def save(model: nn.Module, folder: Path) -> Path:
@@ -140,16 +144,23 @@ def save(model: nn.Module, folder: Path) -> Path:
     return path
 
 
-class _Heads(nn.Module):
-    """The trainable part of the model, on features of its towers."""
+class _Pair(nn.Module):
+    """The trainable part of the model: the last stage of the image tower, and both heads."""
 
-    def __init__(self, model: nn.Module):
+    def __init__(self, model: nn.Module, stage: nn.Module):
         super().__init__()
-        self.image, self.text = model.visual.head, model.text.proj
+        self.stage, self.image, self.text = stage, model.visual.head, model.text.proj
         self.logit_scale = model.logit_scale
+        self.requires_grad_(True)
+
+    def train(self, mode: bool = True):
+        super().train(mode)
+        self.stage.eval()  # its batch norms keep what they know of a million pictures
+        return self
 
     def forward(self, image, text):
         drop = nn.functional.dropout
+        image = self.stage(image.float())
         return {
             "image": self.image(drop(image, RECIPE["dropout"], self.training)),
             "text": self.text(drop(text, RECIPE["dropout"], self.training)),

@@ -16,6 +16,7 @@ from common.artifacts import Results
 from common.dataset import EXPERIMENTS, TASKS, labels, sides
 
 KEY = ("experiment", "task", "model", "split", "text", "seed")
+CLASSES_KEY = (*KEY, "class")
 MAJORITY = "Majority"
 
 
@@ -40,6 +41,7 @@ class Answer:
     """One model's answer to one task: probabilities (n_test, n_classes), or classes (n_test,).
 
     `named` holds class indices, -1 where the model names none; the most probable if omitted.
+    `validation`: probabilities of the validation rows, from which follows how sure is sure enough.
     """
 
     model: str
@@ -47,6 +49,7 @@ class Answer:
     fit_seconds: float
     proba: np.ndarray | None = None
     named: np.ndarray | None = None
+    validation: np.ndarray | None = None
 
     @property
     def classes(self) -> np.ndarray:
@@ -67,13 +70,23 @@ class Learner:
     figures: bool = True
 
 
-def run_tasks(args, data, results: Results, learners: Iterable[Learner], device="cpu") -> None:
+def run_tasks(
+    args,
+    data,
+    results: Results,
+    learners: Iterable[Learner],
+    device="cpu",
+    by_class: Results | None = None,
+) -> None:
     """Fit and score every learner in the study's three experiments, for every seed.
 
     Rows that `results` already holds (its key must be `KEY`) are not computed again. Usage is
     scored twice: on all test rows, and as `usage_native` on those whose source states it.
+    `by_class` (key: `CLASSES_KEY`): where the first learner's scores per class of the mixed
+    experiment go.
     """
     learners = [Learner((MAJORITY,), majority, figures=False), *learners]
+    main = learners[1].models[0] if by_class is not None else None
     native = data.table["usage_is_native"].to_numpy()
     for experiment in EXPERIMENTS:
         rows = sides(data.table, experiment)
@@ -101,6 +114,8 @@ def run_tasks(args, data, results: Results, learners: Iterable[Learner], device=
             problem = Problem(experiment, seed, *rows, targets)
             for answer in learner.fit(problem):
                 _add(results, said, problem, answer, native, device)
+                if experiment == "mixed" and answer.model == main:
+                    _add_classes(by_class, said, problem, answer, native)
                 if learner.figures and experiment == "mixed" and seed == args.seed[0]:
                     _draw(args, problem, answer)
 
@@ -126,12 +141,13 @@ def _scored(tasks, native) -> list[str]:
 
 
 def _add(results, said, problem, answer, native, device):
-    y = problem.targets[answer.task][0][problem.test]
-    scored = {answer.task: np.ones(len(y), dtype=bool)}
-    if answer.task == "usage" and native[problem.test].any():
-        scored["usage_native"] = native[problem.test]
-    for task, rows in scored.items():
-        proba = None if answer.proba is None else answer.proba[rows]
+    y = problem.targets[answer.task][0]
+    for task, test, validation in _subsets(problem, answer, native):
+        proba = None if answer.proba is None else answer.proba[test]
+        sure = {}
+        if answer.validation is not None:
+            seen = y[problem.validation][validation], answer.validation[validation]
+            sure = metrics.automatic(*seen, y[problem.test][test], proba)
         results.add(
             experiment=said["experiment"],
             task=task,
@@ -140,21 +156,50 @@ def _add(results, said, problem, answer, native, device):
             text=said["text"],
             seed=said["seed"],
             n_train=len(problem.train),
-            n_test=int(rows.sum()),
-            **metrics.classification(y[rows], answer.classes[rows], proba),
+            n_test=len(test),
+            **metrics.classification(y[problem.test][test], answer.classes[test], proba),
+            **sure,
             fit_seconds=round(answer.fit_seconds, 3),
             device=str(device),
         )
+
+
+def _add_classes(by_class, said, problem, answer, native):
+    y, classes = problem.targets[answer.task]
+    for task, test, _ in _subsets(problem, answer, native):
+        learnt = y[problem.train]
+        if task == "usage_native":
+            learnt = learnt[native[problem.train]]
+        counts = np.bincount(learnt, minlength=len(classes))
+        scores = metrics.by_class(y[problem.test][test], answer.classes[test], len(classes))
+        for name, count, one in zip(classes, counts, scores, strict=True):
+            if one["support"]:
+                row = {**said, "task": task, "model": answer.model, "class": name}
+                by_class.add(**row, n_train=int(count), n_test=len(test), **one)
+
+
+def _subsets(problem, answer, native):
+    """Yields (task, positions in the test rows, positions in the validation rows) to score."""
+    every = [np.arange(len(rows)) for rows in (problem.test, problem.validation)]
+    yield answer.task, *every
+    if answer.task == "usage" and native[problem.test].any():
+        stated = [np.flatnonzero(native[rows]) for rows in (problem.test, problem.validation)]
+        yield "usage_native", *stated
 
 
 def _draw(args, problem, answer):
     from common import figures
 
     y, classes = problem.targets[answer.task]
+    where = f"{answer.model}: {answer.task} of {len(problem.test):,} test products"
     figures.confusion(
         y[problem.test],
         answer.classes,
         classes,
         args.paths.figure(file_name(args, "confusion", answer.model, answer.task)),
-        f"{answer.model}: {answer.task} of {len(problem.test):,} test products",
+        where,
     )
+    if answer.validation is not None:
+        correct = answer.proba.argmax(axis=1) == y[problem.test]
+        path = args.paths.figure(file_name(args, "coverage", answer.model, answer.task))
+        figures.coverage(answer.proba.max(axis=1), correct, path, where)

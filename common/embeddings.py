@@ -3,8 +3,9 @@
 What a tower says of a picture or a text never changes, so it is kept row by row in
 ``<data-dir>/cache``, keyed by the tower's weights and preprocessing and by the input: after a
 kill, or after 1 % of the products changed, only what is missing is computed. The heads of the
-embedded CLIP are trained on the training split (:mod:`common.alignment`): that is cheap, and is
-done anew whenever the table or its split changes.
+embedded CLIP, and the last stage of its image tower, are trained on the training split
+(:mod:`common.alignment`) anew whenever the table or its split changes; what is kept of a picture is
+what that stage sees.
 """
 
 import argparse
@@ -65,13 +66,13 @@ def ensure(args: argparse.Namespace, table: pd.DataFrame) -> tuple[Path, Path]:
     if made_with != identity["name"]:
         print(f"{image_path} of {made_with} gives way to {identity['name']}", flush=True)
 
-    from common import alignment, towers
+    from common import alignment, retrieval, towers
 
     device = cli.device(args)
     clip = alignment.untrained(device) if own else presets.clip(args, device)
     image_tower, text_tower = towers.of_clip(clip)
     started = time.monotonic()
-    image, reasons = towers.image_features(args, files, image_tower)
+    kept, reasons = towers.image_starts(args, files, image_tower)
     seconds = {"image": time.monotonic() - started}
     started = time.monotonic()
     text = towers.text_features(args, texts, text_tower)
@@ -90,18 +91,19 @@ def ensure(args: argparse.Namespace, table: pd.DataFrame) -> tuple[Path, Path]:
             flush=True,
         )
 
-    whole = ~np.isnan(image[:, 0])
+    whole = ~np.isnan(kept[:, 0])
     train, validation, test = (
         np.flatnonzero(whole & (table["split"] == side).to_numpy()) for side in splits.SPLITS
     )
     if own:
-        history = alignment.align(clip.model, image, text, train, validation, device)
+        history = alignment.align(clip, kept, text, train, validation, device)
         alignment.save(clip.model, products[0].parent)
         record(products[0], args, inputs, history.seconds, settings, best_epoch=history.best_epoch)
+        image_tower, _ = towers.of_clip(clip)  # with its last stage as it is now
     image_head, text_head = towers.heads_of(clip)
-    image = towers.project(image, image_head, device)
+    image = towers.project(image_tower.finish(kept), image_head, device)
     text = towers.project(text, text_head, device)
-    found = alignment.retrieval(image[test], text[test])
+    found = retrieval.recall(image[test], text[test])
     print(
         f"{clip.info['name']}: among {found['among']} test products a text finds its picture "
         f"first in {found['text_to_image@1']:.1%}, among ten in {found['text_to_image@10']:.1%}",

@@ -187,6 +187,23 @@ def confusion(y_true, y_pred, classes, path, title):
     return _save(figure, axes, path, title, grid=False)
 
 
+def coverage(confidence, correct, path, title, wanted=0.99):
+    """Accuracy of the surest rows against their share; `confidence`, `correct`: (n,)."""
+    order = np.argsort(-np.asarray(confidence), kind="stable")
+    right = np.asarray(correct, float)[order]
+    share = np.arange(1, len(right) + 1) / len(right)
+    accuracy = np.cumsum(right) / np.arange(1, len(right) + 1)
+    figure, axes = _figure(6.4, 4.4)
+    axes.plot(100 * share, 100 * accuracy, color="#0072B2")
+    axes.axhline(100 * wanted, color="0.35", linewidth=1, linestyle="--")
+    axes.set(xlabel="share labelled automatically, the surest first (%)", ylabel="accuracy (%)")
+    axes.set_xlim(0, 100)
+    # The first few rows alone would fill the picture with their ups and downs.
+    lowest = accuracy[len(accuracy) // 20 :].min()
+    axes.set_ylim(max(0, 100 * lowest - 1), 100.3)
+    return _save(figure, axes, path, title)
+
+
 def cluster_map(xy, assigned, image_files, path, title, names=None):
     """2-D map (n, 2) of products coloured by cluster (n,), with product thumbnails on it.
 

@@ -68,6 +68,42 @@ def expected_calibration_error(y_true, proba, bins: int = ECE_BINS) -> float:
     return float(np.abs(gaps).sum() / len(confidence))
 
 
+def automatic(seen, seen_proba, true, proba, wanted: float = 0.99) -> dict[str, float]:
+    """What share of rows can be labelled without a second look.
+
+    Args:
+        seen, seen_proba: classes (m,) and probabilities (m, n_classes) of validation rows, on
+            which the least confidence is found above which a share `wanted` of them is right.
+        true, proba: the same of the rows to score.
+
+    Returns:
+        automatic_share: rows at least that sure; automatic_accuracy: of these (NaN for none).
+    """
+    seen, true = np.asarray(seen), np.asarray(true)
+    confidence = np.asarray(seen_proba).max(axis=1)
+    order = np.argsort(-confidence, kind="stable")
+    right = (np.asarray(seen_proba).argmax(axis=1) == seen)[order]
+    enough = np.flatnonzero(np.cumsum(right) >= wanted * np.arange(1, len(right) + 1))
+    least = confidence[order][enough[-1]] if len(enough) else np.inf
+    sure = np.asarray(proba).max(axis=1) >= least
+    hit = np.asarray(proba).argmax(axis=1) == true
+    return {
+        "automatic_share": float(sure.mean()),
+        "automatic_accuracy": float(hit[sure].mean()) if sure.any() else float("nan"),
+    }
+
+
+def by_class(y_true, y_pred, classes: int) -> list[dict[str, float]]:
+    """Per class: support, precision, recall and f1; arguments as in :func:`classification`."""
+    scores = precision_recall_fscore_support(
+        y_true, y_pred, labels=np.arange(classes), zero_division=0
+    )
+    return [
+        {"support": int(n), "precision": float(p), "recall": float(r), "f1": float(f)}
+        for p, r, f, n in zip(*scores, strict=True)
+    ]
+
+
 def regression(true_usd, pred_usd, source) -> dict[str, float]:
     """Score prices in USD.
 

@@ -14,7 +14,15 @@ from torch import nn
 
 from common import cli, figures
 from common.artifacts import Results, fingerprint
-from common.classification import KEY, Answer, Learner, Problem, file_name, run_tasks
+from common.classification import (
+    CLASSES_KEY,
+    KEY,
+    Answer,
+    Learner,
+    Problem,
+    file_name,
+    run_tasks,
+)
 from common.criteria import model_names
 from common.dataset import EXPERIMENTS, Dataset
 from common.training import TrainConfig, fit, predict, read_config, save_model, tensor_batches
@@ -75,7 +83,10 @@ def run_models(args, stage: str, data: Dataset, models: list[Model], settings: d
         )
         for model in models
     ]
-    run_tasks(args, data, results, learners, cli.device(args))
+    by_class = Results(
+        args.paths.results(f"{stage}_classes"), args, data.inputs, CLASSES_KEY, settings
+    )
+    run_tasks(args, data, results, learners, cli.device(args), by_class)
     for model in models:
         if model.figures:
             _draw_learning_curves(args, model)
@@ -92,8 +103,15 @@ def _learn(args, data, model):
             logits = predict(
                 network, batches(problem.test, None, False, problem.seed), cli.device(args)
             )
+            seen = {}
+            if temperature:
+                seen = predict(
+                    network,
+                    batches(problem.validation, None, False, problem.seed),
+                    cli.device(args),
+                )
             for task, z in logits.items():
-                yield from _read(name, task, z, seconds, temperature.get(task))
+                yield from _read(name, task, z, seconds, temperature.get(task), seen.get(task))
 
     return learn
 
@@ -156,9 +174,10 @@ def loss(criterion: str) -> Callable:
     ).mean()
 
 
-def _read(model, task, logits, seconds, temperature) -> Iterator[Answer]:
+def _read(model, task, logits, seconds, temperature, seen) -> Iterator[Answer]:
     if temperature is not None:
-        yield Answer(model, task, seconds, softmax(logits / temperature, axis=1))
+        proba, validation = (softmax(each / temperature, axis=1) for each in (logits, seen))
+        yield Answer(model, task, seconds, proba, validation=validation)
         return
     exact, argmax = model_names(model, "study")
     yield Answer(exact, task, seconds, named=exact_match(logits))

@@ -32,9 +32,8 @@ OPEN_CLIP_WEIGHTS = "open_clip_model.safetensors"  # the name open_clip looks fo
 LITE_ALIGNMENT = {
     "embed_dim": 768,
     "context_length": 256,
-    "epochs": 30,
-    "batch_size": 1024,
-    "lr": 1e-3,
+    "heads": {"epochs": 30, "batch_size": 1024, "lr": 1e-3},
+    "stage": {"epochs": 6, "batch_size": 512, "lr": 2e-4},
     "weight_decay": 0.05,
     "dropout": 0.2,  # of the towers' features
     "seed": 0,

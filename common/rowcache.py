@@ -42,11 +42,11 @@ class RowCache:
                 "INSERT OR REPLACE INTO rows VALUES (?, ?)", zip(keys, values, strict=True)
             )
 
-    def take(self, keys: Sequence[bytes]) -> np.ndarray:
-        """The rows of ``keys`` (n, d) as float32, in their order; NaN where there is none."""
+    def take(self, keys: Sequence[bytes], dtype=np.float32) -> np.ndarray:
+        """The rows of ``keys`` (n, d), in their order; NaN where there is none."""
         with closing(self._connect()) as database:
             (width,) = database.execute("SELECT length(value) / 2 FROM rows").fetchone() or (0,)
-            taken = np.full((len(keys), width), np.nan, np.float32)
+            taken = np.full((len(keys), width), np.nan, dtype)
             for start in range(0, len(keys), _CHUNK):
                 chunk = keys[start : start + _CHUNK]
                 marks = ",".join("?" * len(chunk))

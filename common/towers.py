@@ -22,12 +22,17 @@ from common.rowcache import RowCache, file_stamp
 from common.training import mixed_precision
 
 IMAGE_BATCH, TEXT_BATCH = 64, 64
-_CHUNK = 4096
+_CHUNK, _FINISHED = 4096, 256
 _WIDTH_STEP = 16  # tokens
+_STRIDE = 32  # pixels of the picture to a cell of an EfficientNet's last maps
 
 
 class ImageTower:
-    """Pixels -> features of one network.
+    """Pixels -> features of one network, in two steps: :meth:`start`, then :meth:`finish`.
+
+    What the first gives is kept row by row. Of most networks that is all, and the second changes
+    nothing. EfficientNet is cut before its last stage, a ninth of its work: the embedded CLIP
+    trains that stage, the CNN stages use it as it came, and both go on from the same rows.
 
     Mixed precision as in training; channels last; the batch norms of the packaged EfficientNet
     are folded into its convolutions (the same function, half as fast again).
@@ -35,16 +40,35 @@ class ImageTower:
 
     def __init__(self, module: nn.Module, preprocess, identity: dict):
         self.device = next(module.parameters()).device
-        self.module = _folded(module).to(memory_format=torch.channels_last).eval()
+        module = _folded(module).to(memory_format=torch.channels_last).eval()
         self.pixels = Pixels(preprocess)
-        self.identity = identity
+        self._start, self._finish, self.identity = module, nn.Identity(), identity
+        if isinstance(module, EfficientNet):
+            self._start = nn.Sequential(
+                module.conv_stem, module.bn1, *module.blocks[:-1], nn.Flatten()
+            )
+            self._finish = LastStage(module, self.pixels)
+            self.identity = {**identity, "kept": "before the last stage"}
+
+    def __call__(self, batch: torch.Tensor) -> np.ndarray:
+        """uint8 (n, 3, height, width) -> features, float32 (n, d)."""
+        return self.finish(self.start(batch))
 
     @torch.inference_mode()
-    def __call__(self, batch: torch.Tensor) -> np.ndarray:
-        """uint8 (n, 3, height, width) -> float32 (n, d)."""
+    def start(self, batch: torch.Tensor) -> np.ndarray:
+        """uint8 (n, 3, height, width) -> float32 (n, s), what is kept."""
         with _autocast(self.device):
-            features = self.module(self.pixels.normalise(batch, self.device))
-        return features.float().cpu().numpy()
+            kept = self._start(self.pixels.normalise(batch, self.device))
+        return kept.float().cpu().numpy()
+
+    @torch.inference_mode()
+    def finish(self, kept: np.ndarray) -> np.ndarray:
+        """Kept rows (n, s) -> features, float32 (n, d); NaN rows stay NaN."""
+        parts = []
+        for rows in torch.from_numpy(kept).split(_FINISHED):
+            with _autocast(self.device):
+                parts.append(self._finish(rows.to(self.device).float()).float().cpu())
+        return torch.cat(parts).numpy()
 
 
 class TextTower:
@@ -145,7 +169,15 @@ def of_cnn(backbone: Backbone) -> ImageTower:
 def image_features(
     args: argparse.Namespace, files: Sequence[Path], tower: ImageTower
 ) -> tuple[np.ndarray, dict[int, str]]:
-    """Features (n_files, d) float32, and {position: reason} of broken files, whose rows are NaN.
+    """Features (n_files, d) float32, and {position: reason} of broken files, whose rows are NaN."""
+    kept, reasons = image_starts(args, files, tower)
+    return tower.finish(kept), reasons
+
+
+def image_starts(
+    args: argparse.Namespace, files: Sequence[Path], tower: ImageTower
+) -> tuple[np.ndarray, dict[int, str]]:
+    """What :meth:`ImageTower.start` gives, float16 (n_files, s), and the reasons as above.
 
     A file counts as changed when its size or its time does.
     """
@@ -157,11 +189,11 @@ def image_features(
         wanted = [files[position] for position in missing]
         for positions, batch, broken in batches(wanted, tower.pixels, IMAGE_BATCH):
             if batch is not None:
-                cache.put([keys[missing[p]] for p in positions], tower(batch))
+                cache.put([keys[missing[p]] for p in positions], tower.start(batch))
             reasons |= {keys[missing[p]]: reason for p, reason in broken.items()}
             bar.update(len(positions) + len(broken))
     by_row = {row: reasons[key] for row, key in enumerate(keys) if key in reasons}
-    return cache.take(keys), by_row
+    return cache.take(keys, np.float16), by_row
 
 
 def text_features(args: argparse.Namespace, texts: Sequence[str], tower: TextTower) -> np.ndarray:
@@ -212,6 +244,20 @@ def _folded(module: nn.Module) -> nn.Module:
     module.conv_stem = _InFloat32(module.conv_stem)
     module.blocks[0] = _InFloat32(module.blocks[0])
     return module
+
+
+class LastStage(nn.Module):
+    """The end of an EfficientNet: rows (n, s) of what its other stages give -> features (n, d)."""
+
+    def __init__(self, trunk: EfficientNet, pixels: Pixels):
+        super().__init__()
+        self.stage, self.conv, self.norm = trunk.blocks[-1], trunk.conv_head, trunk.bn2
+        self.pool = trunk.global_pool
+        self.cells = tuple(-(-size // _STRIDE) for size in (pixels.height, pixels.width))
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        maps = rows.unflatten(1, (-1, *self.cells)).contiguous(memory_format=torch.channels_last)
+        return self.pool(self.norm(self.conv(self.stage(maps))))
 
 
 class _InFloat32(nn.Module):
