@@ -1,9 +1,10 @@
 """``fashion-lite``: the embedded CLIP, its two towers aligned on the training split.
 
 EfficientNet-Lite0 (ImageNet) sees, MiniLM-L6 (sentence similarity) reads; neither knows of the
-other. Two projection heads are trained contrastively (CLIP's InfoNCE, Radford et al. 2021) with
-both towers frozen, on features computed once. What comes out is an ordinary open_clip model in
-``<data-dir>/models/fashion-lite``, which ``open_clip`` loads by ``local-dir:``.
+other. Two projection heads are trained contrastively (CLIP's InfoNCE, Radford et al. 2021), then
+with them the last stage of the image tower; all before it stays as it came and is computed once.
+What comes out is an ordinary open_clip model in ``<data-dir>/models/fashion-lite``, which
+``open_clip`` loads by ``local-dir:``.
 """
 
 import json

@@ -36,7 +36,7 @@ def fresh():
 def short():
     """The stage is what takes time."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(presets.LITE_ALIGNMENT, "stage", {"epochs": 2, "batch_size": 64, "lr": 2e-4})
+        patch.setitem(presets.LITE_ALIGNMENT, "stage", {"epochs": 1, "batch_size": 64, "lr": 2e-4})
         yield
 
 
@@ -54,35 +54,38 @@ def aligned(fresh, kept, text, train, validation):
     return *embedded(clip, kept, text), history
 
 
-def test_products_never_seen_find_their_picture(fresh, pairs):
-    kept, text, train, validation, test = pairs
+@pytest.fixture(scope="module")
+def once(fresh, pairs):
+    """One alignment: embeddings, history, and the weights that it left."""
+    kept, text, train, validation, _ = pairs
+    image, words, history = aligned(fresh, kept, text, train, validation)
+    left = {name: value.clone() for name, value in fresh[1].model.state_dict().items()}
+    return image, words, history, left
+
+
+def test_products_never_seen_find_their_picture(fresh, pairs, once):
+    kept, text, *_, test = pairs
     state, clip = fresh
     clip.model.load_state_dict(state)
     before = retrieval.recall(*(each[test] for each in embedded(clip, kept, text)))
-    image_out, text_out, history = aligned(fresh, kept, text, train, validation)
-    after = retrieval.recall(image_out[test], text_out[test])
+    image, words, history, _ = once
+    after = retrieval.recall(image[test], words[test])
     assert before["text_to_image@1"] < 0.15  # 50 products: chance is 0.02
     assert after["text_to_image@1"] > 0.6 and after["image_to_text@10"] > 0.9
     assert history.val_loss[history.best_epoch - 1] == min(history.val_loss)
 
 
-def test_only_the_training_rows_teach_and_the_seed_settles_the_rest(fresh, pairs):
+def test_only_the_training_rows_teach_and_the_seed_settles_the_rest(fresh, pairs, once):
     kept, text, train, validation, test = pairs
-    first, *_ = aligned(fresh, kept, text, train, validation)
     other_kept, other_text = kept.copy(), text.copy()
     other_kept[test], other_text[test] = 7, -7
-    second, *_ = aligned(fresh, other_kept, other_text, train, validation)
+    again, *_ = aligned(fresh, other_kept, other_text, train, validation)
     learnt = np.concatenate([train, validation])
-    assert np.array_equal(first[learnt], second[learnt])
+    assert np.array_equal(once[0][learnt], again[learnt])
 
 
-def test_all_but_the_last_stage_stays_as_it_came(fresh, pairs):
-    kept, text, train, validation, _ = pairs
-    aligned(fresh, kept, text, train, validation)
-    state, clip = fresh
-    changed = {
-        n for n, value in clip.model.state_dict().items() if not torch.equal(value, state[n])
-    }
+def test_all_but_the_last_stage_stays_as_it_came(fresh, once):
+    changed = {name for name, value in once[3].items() if not torch.equal(value, fresh[0][name])}
     heads = {"visual.head.proj.weight", "text.proj.weight", "logit_scale"}
     stage = ("visual.trunk.blocks.6.", "visual.trunk.conv_head.", "visual.trunk.bn2.")
     assert heads < changed and all(name.startswith(stage) for name in changed - heads)

@@ -125,13 +125,13 @@ def test_training_photos_are_shuffled_and_augmented_the_same_for_a_seed(tmp_path
 
 def test_a_frozen_backbone_sees_every_photo_once(tmp_path, monkeypatch):
     seen = []
-    real = cnn.towers.ImageTower.__call__
+    real = cnn.towers.ImageTower.start
 
     def counted(self, batch):
         seen.append(len(batch))
         return real(self, batch)
 
-    monkeypatch.setattr(cnn.towers.ImageTower, "__call__", counted)
+    monkeypatch.setattr(cnn.towers.ImageTower, "start", counted)
     run(tmp_path, "--seed", "0", "1")
     assert sum(seen) == ROWS
     run(tmp_path, "--criterion", "study")

@@ -71,9 +71,11 @@ def arguments(folder):
 
 @pytest.fixture(scope="module", autouse=True)
 def short_alignment():
-    """Two epochs do: how good the alignment is stands in another file."""
+    """An epoch or two do: how good the alignment is stands in another file."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(presets.LITE_ALIGNMENT, "epochs", 2)
+        for step, epochs in (("heads", 2), ("stage", 1)):
+            recipe = {**presets.LITE_ALIGNMENT[step], "epochs": epochs}
+            patch.setitem(presets.LITE_ALIGNMENT, step, recipe)
         yield
 
 
@@ -103,7 +105,7 @@ def copied(made, tmp_path):
 def counted(monkeypatch):
     """Counts the pictures and texts that pass through the towers."""
     seen = {"images": 0, "texts": 0}
-    image, text = towers.ImageTower.__call__, towers.TextTower.__call__
+    image, text = towers.ImageTower.start, towers.TextTower.__call__
 
     def images(self, batch):
         seen["images"] += len(batch)
@@ -113,7 +115,7 @@ def counted(monkeypatch):
         seen["texts"] += len(batch)
         return text(self, batch)
 
-    monkeypatch.setattr(towers.ImageTower, "__call__", images)
+    monkeypatch.setattr(towers.ImageTower, "start", images)
     monkeypatch.setattr(towers.TextTower, "__call__", texts)
     return seen
 

@@ -76,3 +76,21 @@ def test_a_collapsed_clustering_has_no_silhouette():
 def test_interval_counts_its_ends_as_inside():
     scores = metrics.interval([1, 2, 3, 4], [1, 0, 4, 0], [2, 2, 5, 1])
     assert scores == {"coverage": 0.5, "median_width": 1.0}
+
+
+def test_what_can_be_labelled_automatically_is_settled_on_validation_rows():
+    # The surer half of the validation rows is always right, the other half never.
+    seen = np.array([0, 0, 1, 1])
+    seen_proba = np.array([[0.95, 0.05], [0.9, 0.1], [0.6, 0.4], [0.7, 0.3]])
+    true = np.array([0, 1, 1, 0])
+    proba = np.array([[0.99, 0.01], [0.92, 0.08], [0.8, 0.2], [0.55, 0.45]])
+    found = metrics.automatic(seen, seen_proba, true, proba)
+    assert found == {"automatic_share": 0.5, "automatic_accuracy": 0.5}
+    never = metrics.automatic(1 - seen[:2], seen_proba[:2], true, proba)
+    assert never["automatic_share"] == 0 and np.isnan(never["automatic_accuracy"])
+
+
+def test_scores_of_each_class_stand_with_its_support():
+    first, second, third = metrics.by_class([0, 0, 1], [0, 1, -1], 3)
+    assert first == {"support": 2, "precision": 1, "recall": 0.5, "f1": pytest.approx(2 / 3)}
+    assert second["support"] == 1 and second["f1"] == 0 and third["support"] == 0

@@ -1,7 +1,7 @@
 """Results of a run -> the tables of the README, as rows of cells; the first row is the heading."""
 
 from common.tables.kept import BASELINES, CEILING, MANIFEST, Kept, read
-from common.tables.labels import classification, clustering
+from common.tables.labels import classes, classification, clustering, confidence, reading
 from common.tables.price_sources import (
     ablation,
     effects,
@@ -12,6 +12,7 @@ from common.tables.price_sources import (
     trees,
 )
 from common.tables.prices import above_ceiling, groups, price, ranges
+from common.tables.retrieval import retrieval
 from common.tables.texts import attributes, completion, extraction, summary
 from common.tables.whole_run import cost, published
 
@@ -34,7 +35,11 @@ TABLES = {
         ablation,
         size_curve,
         effects,
+        retrieval,
         classification,
+        classes,
+        confidence,
+        reading,
         clustering,
         cost,
         published,
@@ -42,4 +47,10 @@ TABLES = {
 }
 
 # The kind of results (see kept.KINDS) that a table is made from, where it has another name.
-KIND_OF = {"attributes": "summary", "groups": "ranges", "trees": "tuning"}
+KIND_OF = {
+    "attributes": "summary",
+    "groups": "ranges",
+    "trees": "tuning",
+    "confidence": "classification",
+    "reading": "classification",
+}

@@ -1,5 +1,6 @@
 """Tables of classification and clustering."""
 
+from common.criteria import model_names
 from common.tables.kept import Kept, averaged, mean, varying
 
 EXPERIMENTS = ["mixed", "HNM->FASHION", "FASHION->HNM"]
@@ -22,6 +23,51 @@ def classification(kept: Kept) -> list[list[str]]:
             cells.append(" / ".join(pair) if len(own) else "–")
         rows.append([*key, *cells])
     return rows
+
+
+def classes(kept: Kept) -> list[list[str]]:
+    """CLIP Fusion, class by class, with how many rows there are to learn from and to test on."""
+    columns = {
+        "n_train": ("training rows", "{:,.0f}"),
+        "support": ("test rows", "{:,.0f}"),
+        "precision": ("precision", "{:.3f}"),
+        "recall": ("recall", "{:.3f}"),
+        "f1": ("F1", "{:.3f}"),
+    }
+    frame = kept.tables["classes"]
+    frame = frame[frame["model"] == "CLIP Fusion"]
+    return averaged(frame, ["task", "class", *varying(frame)], columns)
+
+
+def confidence(kept: Kept) -> list[list[str]]:
+    """Calibration, and the share that is labelled automatically at 99 % accuracy (mixed)."""
+    columns = {
+        "ece": ("calibration error", "{:.3f}"),
+        "automatic_share": ("labelled at 99 %", "{:.1%}"),
+        "automatic_accuracy": ("accuracy of these", "{:.3f}"),
+    }
+    frame = kept.tables["classification"]
+    frame = frame[(frame["experiment"] == "mixed") & frame["automatic_share"].notna()]
+    return averaged(frame, ["task", "model", *varying(frame)], columns)
+
+
+# What sees the picture alone; the published figure stands for the CNN.
+IMAGE_ONLY = ("Majority", "CNN", "CLIP image only")
+PUBLISHED_IMAGE_ONLY = 0.58
+
+
+def reading(kept: Kept) -> list[list[str]]:
+    """Usage by the picture alone, on native rows: the same weights read by sigmoid and argmax."""
+    frame = kept.tables["classification"]
+    frame = frame[(frame["experiment"] == "mixed") & (frame["task"] == "usage_native")]
+    frame = frame.drop_duplicates(["model", "seed", *varying(frame)])
+    columns = {"accuracy": ("accuracy", "{:.3f}"), "f1_macro": ("macro F1", "{:.3f}")}
+    wanted = [name for one in IMAGE_ONLY for name in (one, *model_names(one, "study"))]
+    place = {name: number for number, name in enumerate(wanted)}
+    frame = frame[frame["model"].isin(wanted)].assign(place=frame["model"].map(place))
+    keys = ["model", *varying(frame)]
+    rows = averaged(frame.sort_values("place", kind="stable"), keys, columns)
+    return [*rows, ["published", *[""] * (len(keys) - 1), f"{PUBLISHED_IMAGE_ONLY}", "–"]]
 
 
 def clustering(kept: Kept) -> list[list[str]]:
