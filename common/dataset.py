@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common import splits, taxonomy
+from common import taxonomy
 from common.artifacts import StageError, manifest, read_table, require, require_made_from
 
 # The study's three experiments: train on one source and test on the other, or mix both.
@@ -46,7 +46,7 @@ def load(args: argparse.Namespace) -> Dataset:
     rows at random; ``--split random`` replaces the stored grouped split by the study's.
     Raises StageError when stage 1 has not run.
     """
-    from common import embeddings
+    from common import embeddings, splits
 
     command = "python Use_LLM_for_preprocess.py"
     path = require(args.paths.llm, command)

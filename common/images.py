@@ -1,22 +1,36 @@
-"""Image files to batches of pixels: decoded in worker processes, broken ones set aside by name."""
+"""Image files to batches of pixels: decoded in worker processes, broken ones set aside by name.
+
+torch and torchvision are imported where they are used: who only checks a picture pays for Pillow.
+"""
+
+from __future__ import annotations
 
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
-from torch.utils.data import DataLoader, Dataset
-from torchvision.transforms import Compose
+
+if TYPE_CHECKING:
+    import torch
+    from torchvision.transforms import Compose
 
 # From here on worker processes pay for their start.
 _WORKERS_FROM = 256
 
 
 class BrokenImageError(Exception):
-    """An image that cannot be decoded; the text is the reason."""
+    """An image that cannot be decoded; the text is the reason, ``code`` a word for it."""
+
+    def __init__(self, reason: str, code: str = "damaged"):
+        super().__init__(reason)
+        self.code = code
+
+    def __reduce__(self):  # decoded in worker processes
+        return type(self), (str(self), self.code)
 
 
 class Pixels:
@@ -26,24 +40,45 @@ class Pixels:
     computes normalises.
     """
 
-    def __init__(self, preprocess: Compose):
-        *geometry, _, normalise = preprocess.transforms
-        self.geometry = Compose(geometry)
+    def __init__(self, preprocess: Compose | Squash):
+        import torch
+
+        *self.geometry, _, normalise = preprocess.transforms
         self.mean = torch.as_tensor(normalise.mean).view(3, 1, 1)
         self.std = torch.as_tensor(normalise.std).view(3, 1, 1)
-        blank = np.asarray(self.geometry(Image.new("RGB", (64, 64))))
-        self.height, self.width = blank.shape[:2]
+        self.height, self.width = self.cut(Image.new("RGB", (64, 64))).shape[1:]
 
     def cut(self, image: Image.Image) -> torch.Tensor:
         """An RGB image -> uint8 tensor (3, height, width)."""
-        array = np.array(self.geometry(image), dtype=np.uint8)
+        import torch
+
+        for step in self.geometry:
+            image = step(image)
+        array = np.array(image, dtype=np.uint8)
         return torch.from_numpy(array).permute(2, 0, 1)
 
     def normalise(self, batch: torch.Tensor, device: torch.device) -> torch.Tensor:
         """uint8 (n, 3, height, width) -> float32, normalised, channels last, on ``device``."""
+        import torch
+
         floats = batch.to(device, non_blocking=True).float().div_(255)
         floats.sub_(self.mean.to(device)).div_(self.std.to(device))
         return floats.contiguous(memory_format=torch.channels_last)
+
+
+class Squash:
+    """open_clip's validation transform "squash" without torchvision: the whole picture at a size.
+
+    Height and width are given, and what is taken from each channel and divided by.
+    """
+
+    def __init__(self, size: Sequence[int], mean: Sequence[float], std: Sequence[float]):
+        self.size, self.mean, self.std = tuple(size), mean, std
+        self.transforms = (self._resize, None, self)
+
+    def _resize(self, image: Image.Image) -> Image.Image:
+        height, width = self.size
+        return image.resize((width, height), Image.Resampling.BICUBIC)
 
 
 def decode(source: str | Path | Image.Image, pixels: Pixels) -> torch.Tensor:
@@ -58,20 +93,21 @@ def decode(source: str | Path | Image.Image, pixels: Pixels) -> torch.Tensor:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = source if isinstance(source, Image.Image) else Image.open(source)
             image.draft("RGB", (2 * pixels.width, 2 * pixels.height))
-            return pixels.cut(rgb(image))
+            return pixels.cut(as_rgb(image))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise BrokenImageError("decompression bomb: more pixels than any photograph") from error
+        reason = "decompression bomb: more pixels than any photograph"
+        raise BrokenImageError(reason, "too_many_pixels") from error
     except UnidentifiedImageError as error:
-        raise BrokenImageError("not an image") from error
+        raise BrokenImageError("not an image", "not_an_image") from error
     except FileNotFoundError as error:
-        raise BrokenImageError("no such file") from error
+        raise BrokenImageError("no such file", "missing") from error
     # Pillow's decoders raise all of these on damaged files.
     except (OSError, ValueError, SyntaxError, IndexError, EOFError) as error:
         raise BrokenImageError(" ".join(str(error).split()) or "damaged") from error
 
 
-def rgb(image: Image.Image) -> Image.Image:
-    """The picture upright in RGB, its transparency made white."""
+def as_rgb(image: Image.Image) -> Image.Image:
+    """Upright by the camera's note, and RGB: transparency becomes white."""
     image = ImageOps.exif_transpose(image)
     if image.has_transparency_data:
         image = image.convert("RGBA")
@@ -80,7 +116,7 @@ def rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-class _Files(Dataset):
+class _Files:
     def __init__(self, paths: Sequence[Path], pixels: Pixels):
         self.paths, self.pixels = paths, pixels
 
@@ -95,6 +131,8 @@ class _Files(Dataset):
 
 
 def _collate(items: list) -> tuple[list[int], torch.Tensor | None, dict[int, str]]:
+    import torch
+
     whole = [(position, value) for position, value in items if isinstance(value, torch.Tensor)]
     broken = {position: value for position, value in items if isinstance(value, str)}
     batch = torch.stack([value for _, value in whole]) if whole else None
@@ -116,6 +154,9 @@ def batches(
     progress: Callable[[int], None] = lambda _: None,
 ) -> Iterator[tuple[list[int], torch.Tensor | None, dict[int, str]]]:
     """Yields (positions, uint8 batch, {position: reason}) over ``paths``, in order."""
+    import torch
+    from torch.utils.data import DataLoader
+
     loader = DataLoader(
         _Files(paths, pixels),
         batch_size,

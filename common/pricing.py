@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 
 from common import dataset as data
-from common import metrics
 from common.artifacts import StageError, hardware, require
 from common.dataset import Dataset
 
@@ -160,6 +159,8 @@ def row(
     learned, test: row numbers; predicted: (len(test),) USD; seconds: of fitting and predicting;
     run: experiment, features, split, seed.
     """
+    from common import metrics
+
     truth = dataset.table.iloc[test]
     return {
         "experiment": run["experiment"],
