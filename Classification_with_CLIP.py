@@ -2,7 +2,8 @@
 
 LayerNorm on both CLIP embeddings, a fusion MLP, one head per task, trained jointly and scored in
 the study's three experiments (HNM->FASHION, FASHION->HNM, mixed). Beside it stand the same network
-with one modality only, and the fused network's answers for listings that lack text or photo.
+told which words the text holds, with one modality only, and the answers of both fused networks for
+listings that lack text or photo.
 
 Reads   <data-dir>/dataset_with_llm.csv, img_emb.npy, wrd_emb.npy (made first where missing)
 Writes  <data-dir>/results/Classification_with_CLIP.csv, models/clip_*.safetensors,
@@ -35,14 +36,17 @@ def main():
     import numpy as np
 
     from common import dataset
+    from common.merge import listing_text
     from common.multitask import Model, array_batches, run_models
     from common.networks import ClipFusion
     from common.training import TrainConfig
+    from common.words import WIDTH, hashed
 
-    config = TrainConfig(epochs=60, batch_size=256, lr=5e-4, weight_decay=0.01, patience=8)
+    config = TrainConfig(epochs=12, batch_size=256, lr=1e-3, weight_decay=0.01, schedule="onecycle")
     data = dataset.load(args)
     fusion = partial(ClipFusion, data.image.shape[1], data.text.shape[1])
     batches = partial(array_batches, batch_size=config.batch_size)
+    words = hashed(listing_text(data.table))
 
     # A row of NaN is a photo or a text that is not there.
     no_photo, no_text = (np.full_like(array, np.nan) for array in (data.image, data.text))
@@ -54,6 +58,16 @@ def main():
             batches(data.image, data.text),
             config,
             also={"CLIP Fusion, no text": image_only, "CLIP Fusion, no photo": text_only},
+        ),
+        Model(
+            "CLIP Fusion + words",
+            partial(fusion, words=WIDTH),
+            batches(data.image, data.text, words),
+            config,
+            also={
+                "CLIP Fusion + words, no text": batches(data.image, no_text, words),
+                "CLIP Fusion + words, no photo": batches(no_photo, data.text, words),
+            },
         ),
         Model("CLIP image only", fusion, image_only, config, figures=False),
         Model("CLIP text only", fusion, text_only, config, figures=False),

@@ -82,11 +82,10 @@ def run_tasks(
 
     Rows that `results` already holds (its key must be `KEY`) are not computed again. Usage is
     scored twice: on all test rows, and as `usage_native` on those whose source states it.
-    `by_class` (key: `CLASSES_KEY`): where the first learner's scores per class of the mixed
-    experiment go.
+    `by_class` (key: `CLASSES_KEY`): where the scores per class of the mixed experiment go, of the
+    learners that have figures.
     """
     learners = [Learner((MAJORITY,), majority, figures=False), *learners]
-    main = learners[1].models[0] if by_class is not None else None
     native = data.table["usage_is_native"].to_numpy()
     for experiment in EXPERIMENTS:
         rows = sides(data.table, experiment)
@@ -114,7 +113,8 @@ def run_tasks(
             problem = Problem(experiment, seed, *rows, targets)
             for answer in learner.fit(problem):
                 _add(results, said, problem, answer, native, device)
-                if experiment == "mixed" and answer.model == main:
+                wanted = learner.figures and answer.model == learner.models[0]
+                if by_class is not None and wanted and experiment == "mixed":
                     _add_classes(by_class, said, problem, answer, native)
                 if learner.figures and experiment == "mixed" and seed == args.seed[0]:
                     _draw(args, problem, answer)

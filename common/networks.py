@@ -103,6 +103,8 @@ class ClipFusion(nn.Module):
     Args:
         image_dim, text_dim: widths of the two embeddings.
         classes: {task: number of classes}.
+        words: width of the rows that tell which words the text holds (`common.words`); they add to
+            the logits by themselves (Cheng et al., "Wide & deep learning", DLRS 2016). 0 for none.
     """
 
     def __init__(
@@ -113,6 +115,7 @@ class ClipFusion(nn.Module):
         widths: tuple[int, ...] = (512, 256),
         dropout: float = 0.5,
         modality_dropout: float = 0.2,
+        words: int = 0,
     ):
         super().__init__()
         self.arguments = {
@@ -122,6 +125,7 @@ class ClipFusion(nn.Module):
             "widths": list(widths),
             "dropout": dropout,
             "modality_dropout": modality_dropout,
+            "words": words,
         }
         self.modality_dropout = modality_dropout
         self.image_norm, self.text_norm = nn.LayerNorm(image_dim), nn.LayerNorm(text_dim)
@@ -129,8 +133,15 @@ class ClipFusion(nn.Module):
         self.no_text = nn.Parameter(torch.zeros(text_dim))
         self.mlp = _mlp(image_dim + text_dim, tuple(widths), dropout)
         self.heads = TaskHeads(widths[-1], classes)
+        self.wide = TaskHeads(words, classes) if words else None
+        self.drop = nn.Dropout(dropout)
+        for head in self.wide.values() if words else ():
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)
 
-    def forward(self, image: Tensor, text: Tensor) -> dict[str, Tensor]:
+    def forward(
+        self, image: Tensor, text: Tensor, words: Tensor | None = None
+    ) -> dict[str, Tensor]:
         image_missing, text_missing = image.isnan().any(dim=1), text.isnan().any(dim=1)
         if self.training and self.modality_dropout:
             both = ~(image_missing | text_missing)
@@ -142,7 +153,15 @@ class ClipFusion(nn.Module):
         text = self.text_norm(text.nan_to_num())
         image = torch.where(image_missing[:, None], self.no_image, image)
         text = torch.where(text_missing[:, None], self.no_text, text)
-        return self.heads(self.mlp(torch.cat([image, text], dim=1)))
+        logits = self.heads(self.mlp(torch.cat([image, text], dim=1)))
+        if self.wide is None:
+            return logits
+        if words is None:
+            words = image.new_zeros(len(image), self.arguments["words"])
+        # A word goes missing for the whole batch: a draw per row and word would take too long.
+        kept = self.drop(torch.ones_like(words[:1]))
+        told = self.wide(words.masked_fill(text_missing[:, None], 0) * kept)
+        return {task: z + told[task] for task, z in logits.items()}
 
 
 class AdvancedMLP(nn.Module):

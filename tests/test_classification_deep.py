@@ -67,7 +67,7 @@ def test_every_experiment_and_task_has_its_rows_and_the_majority(finished):
     assert list(table.columns) == [
         *("experiment", "task", "model", "split", "text", "seed", "n_train", "n_test"),
         *("accuracy", "f1_macro", "f1_weighted", "precision_macro", "recall_macro", "ece"),
-        *("fit_seconds", "device"),
+        *("fit_seconds", "device", "automatic_share", "automatic_accuracy"),
     ]
     tasks = {name: set(rows["task"]) for name, rows in table.groupby("experiment")}
     everything = {"category", "gender", "usage", "usage_native"}
@@ -78,6 +78,20 @@ def test_every_experiment_and_task_has_its_rows_and_the_majority(finished):
     }
     assert set(table["model"]) == {"Majority", "Fusion", "Fusion, no text"}
     assert not table.duplicated([*classification.KEY]).any()
+
+
+def test_each_class_of_the_mixed_experiment_has_its_scores(data, finished):
+    folder, table = finished
+    scores = pd.read_csv(folder / "results" / "deep_classes.csv")
+    assert set(scores["model"]) == {"Fusion"} and set(scores["experiment"]) == {"mixed"}
+    for task, own in scores.groupby("task"):
+        whole = pick(table, experiment="mixed", model="Fusion", task=task)
+        assert own["support"].sum() == whole["n_test"]
+        found = (own["recall"] * own["support"]).sum() / own["support"].sum()
+        assert found == pytest.approx(whole["accuracy"], abs=1e-5)
+    sure = table[table["automatic_share"] > 0]
+    assert set(sure["model"]) == {"Fusion", "Fusion, no text"}
+    assert (folder / "figures" / "coverage_fusion_category.png").exists()
 
 
 def test_fusion_learns_and_a_missing_text_costs_only_what_it_told(finished):

@@ -1,7 +1,14 @@
 """Results of a run -> the tables of the README, as rows of cells; the first row is the heading."""
 
 from common.tables.kept import BASELINES, CEILING, MANIFEST, Kept, read
-from common.tables.labels import classes, classification, clustering, confidence, reading
+from common.tables.labels import (
+    classes,
+    classification,
+    clustering,
+    confidence,
+    digits,
+    reading,
+)
 from common.tables.price_sources import (
     ablation,
     effects,
@@ -41,6 +48,7 @@ TABLES = {
         confidence,
         reading,
         clustering,
+        digits,
         cost,
         published,
     )

@@ -15,7 +15,7 @@ KINDS = {
     "retrieval": "text_to_image@1",
     "classes": "support",
     "clustering": "nmi",
-    "digits": "points_over_kmeans",
+    "digits": "digits_acc",
     "summary": "outcome",
     "extraction": "rightly_empty",
     "completion": "majority_accuracy",

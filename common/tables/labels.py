@@ -4,6 +4,7 @@ from common.criteria import model_names
 from common.tables.kept import Kept, averaged, mean, varying
 
 EXPERIMENTS = ["mixed", "HNM->FASHION", "FASHION->HNM"]
+LABELLER = "CLIP Fusion + words"
 TASKS = ("category", "gender", "usage", "usage_native")
 
 
@@ -26,7 +27,7 @@ def classification(kept: Kept) -> list[list[str]]:
 
 
 def classes(kept: Kept) -> list[list[str]]:
-    """CLIP Fusion, class by class, with how many rows there are to learn from and to test on."""
+    """The best labeller, class by class, with how many rows there are to learn and to test on."""
     columns = {
         "n_train": ("training rows", "{:,.0f}"),
         "support": ("test rows", "{:,.0f}"),
@@ -35,7 +36,7 @@ def classes(kept: Kept) -> list[list[str]]:
         "f1": ("F1", "{:.3f}"),
     }
     frame = kept.tables["classes"]
-    frame = frame[frame["model"] == "CLIP Fusion"]
+    frame = frame[frame["model"] == LABELLER]
     return averaged(frame, ["task", "class", *varying(frame)], columns)
 
 
@@ -77,9 +78,26 @@ def clustering(kept: Kept) -> list[list[str]]:
         "nmi": ("NMI", "{:.3f}"),
         "ari": ("ARI", "{:.3f}"),
         "nmi_type": ("NMI product type", "{:.3f}"),
+        "ari_type": ("ARI product type", "{:.3f}"),
         "silhouette": ("silhouette", "{:.3f}"),
+        "silhouette_own": ("in its own space", "{:.3f}"),
+        "entropy": ("entropy", "{:.2f}"),
         "smallest_cluster": ("smallest cluster", "{:.0f}"),
         "seconds": ("seconds", "{:.1f}"),
     }
     frame = kept.tables["clustering"]
     return averaged(frame, ["method", "k", *varying(frame)], columns)
+
+
+def digits(kept: Kept) -> list[list[str]]:
+    """DEC on handwritten digits, beside what it starts from."""
+    columns = {
+        "digits_acc": ("accuracy", "{:.3f}"),
+        "digits_nmi": ("NMI", "{:.3f}"),
+        "digits_ari": ("ARI", "{:.3f}"),
+        "smallest": ("smallest cluster", "{:.0f}"),
+        "seconds": ("seconds", "{:.1f}"),
+    }
+    frame = kept.tables["digits"]
+    frame = frame.rename(columns={"digits_method": "method"})
+    return averaged(frame, ["method"], columns)
