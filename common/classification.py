@@ -77,6 +77,7 @@ def run_tasks(
     learners: Iterable[Learner],
     device="cpu",
     by_class: Results | None = None,
+    experiments: Iterable[str] = EXPERIMENTS,
 ) -> None:
     """Fit and score every learner in the study's three experiments, for every seed.
 
@@ -87,7 +88,7 @@ def run_tasks(
     """
     learners = [Learner((MAJORITY,), majority, figures=False), *learners]
     native = data.table["usage_is_native"].to_numpy()
-    for experiment in EXPERIMENTS:
+    for experiment in experiments:
         rows = sides(data.table, experiment)
         runs = (
             (learner, seed, tasks)

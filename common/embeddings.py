@@ -120,6 +120,16 @@ def ensure(args: argparse.Namespace, table: pd.DataFrame) -> tuple[Path, Path]:
     return image_path, text_path
 
 
+def of_texts(args: argparse.Namespace, texts: Sequence[str]) -> np.ndarray:
+    """Any texts, as :func:`ensure` embeds the table's: float32 (n_texts, d), cached like those."""
+    from common import towers
+
+    clip = presets.clip(args, cli.device(args))
+    _, tower = towers.of_clip(clip)
+    features = towers.text_features(args, texts, tower)
+    return towers.project(features, towers.heads_of(clip)[1], tower.device)
+
+
 class Encoder:
     """Embeds single listings as :func:`ensure` embeds the table, with a CLIP loaded once."""
 

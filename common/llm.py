@@ -144,7 +144,16 @@ class LlamaCpp:
 
         return _concurrently(ask, alike, self._slots * len(self._servers))
 
+    def tokens(self, request: Request) -> tuple[int, int]:
+        """How many tokens a question has, with all that goes before it, and its reply."""
+        usage = self._answer(self._servers[0], request, retry=False)["usage"]
+        return usage["prompt_tokens"], usage["completion_tokens"]
+
     def _ask(self, server, request: Request, retry: bool) -> Reply:
+        choice = self._answer(server, request, retry)["choices"][0]
+        return Reply(choice["message"]["content"] or "", choice["finish_reason"] == "length")
+
+    def _answer(self, server, request: Request, retry: bool) -> dict:
         body = {
             "messages": request.messages,
             "grammar": request.grammar,
@@ -154,8 +163,7 @@ class LlamaCpp:
         answer = server.handle_chat_completions(body)
         if "choices" not in answer:
             raise StageError(f"llama.cpp refused a request: {answer.get('error', answer)}")
-        choice = answer["choices"][0]
-        return Reply(choice["message"]["content"] or "", choice["finish_reason"] == "length")
+        return answer
 
 
 # --- transformers ------------------------------------------------------------------------------

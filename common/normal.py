@@ -41,7 +41,7 @@ _FIBRES = {name: whole_words(ways) for name, ways in words.FIBRES.items()}
 _ANY_FIBRE = "|".join("".join(ways.split("\n")) for ways in words.FIBRES.values())
 _PERCENT = r"(?P<{}>\d{{1,3}}(?:\.\d+)?) ?(?:%|percent|per cent)"
 _COMPOSITION = whole_words(
-    rf"{_PERCENT.format('before')},? ?(?:of )?(?:[\w-]+ ){{0,3}}?(?P<first>{_ANY_FIBRE})",
+    rf"{_PERCENT.format('before')},? ?(?:of )?(?:\w{{1,20}} ){{0,4}}?(?P<first>{_ANY_FIBRE})",
     rf"(?P<second>{_ANY_FIBRE}) ?[:(]? ?{_PERCENT.format('after')}",
 )
 _FIT_IN_TITLE, _FIT_OF_LEGS = (

@@ -4,13 +4,15 @@ Notation of :mod:`common.vocabulary`: alternatives of a regular expression, whol
 case, a space for a space or a hyphen.
 """
 
-_GAP = r",?( [\w-]+){0,2}"  # "short white raglan sleeves"
-_TO_GARMENT = r",? ([\w-]+,? ){0,3}"  # "short, straight cut dress"
+# Words between are bounded and hold no hyphen, which stands for a space: a text of nothing but
+# hyphens would otherwise be tried in every way.
+_GAP = r",?( \w{1,20}){0,3}"  # "short white raglan sleeves"
+_TO_GARMENT = r",? (\w{1,20},? ){0,4}"  # "short, straight cut dress"
 
 _MIXED = (
     "(cotton|silk|wool|polyester|poly|viscose|linen|synthetic|chiffon|rayon|satin|modal|lyocell)"
 )
-_KNITTED = r" ([\w-]+ ){0,2}(jumper|sweater)"  # whose polo neck is a roll neck in British English
+_KNITTED = r" (\w{1,20} ){0,3}(jumper|sweater)"  # whose polo neck is a roll neck in British English
 STRAPS = (
     "((spaghetti|shoulder|thin|narrow|slim|noodle|adjustable)( shoulder)? straps?|strappy|"
     "racer ?back)"
@@ -40,7 +42,7 @@ loose(ly)? fitted|wide cut
         "short": rf"(short|half|cap|puff(ed)?){_GAP} sleeve[sd]?|short sleeved|half arms?",
         "long": rf"(long|full){_GAP} sleeve[sd]?|(full|long) arms?( sleeves)?",
         "three-quarter": r"""
-(three quarter(th|s)?|3/4(th)?|three fourth)(,? [\w-]+){0,2} sleeve[sd]?
+(three quarter(th|s)?|3/4(th)?|three fourth)(,? \w{1,20}){0,3} sleeve[sd]?
 """,
         "sleeveless": f"""
 sleeveless|no sleeves|sleeve less|spaghetti|strapless|halter ?neck(line)?|{STRAPS}
@@ -116,7 +118,7 @@ sports?( wear)?|sporty|gym|running|jogging|workout|training|football|cricket|ten
     },
     "fabric": {
         "blended": rf"""
-blended( (fabric|cotton))?|{_MIXED}( [\w-]+)? (blend|mix)|poly ?cotton|blend|
+blended( (fabric|cotton))?|{_MIXED}( \w{1, 20})? (blend|mix)|poly ?cotton|blend|
 {_MIXED}( and |/){_MIXED}(?= (weave|jersey|blend|fabric))|containing (some )?{_MIXED}(?! content)
 """,
         "synthetic leather": """
@@ -193,7 +195,7 @@ FIT_OF_LEGS = {
     "slim": "slim legs?",
     "regular": "straight(,? (cut|wide))? legs?",
     "loose": "wide legs?",
-    "tapered": rf"tapered(,? [\\w-]+)?{_GAP} legs?",
+    "tapered": rf"tapered{_GAP} legs?",
 }
 # They have straps, but neither sleeves nor a neckline made of them.
 STRAPPED = """
@@ -219,8 +221,8 @@ NOT_CARE = (
 NOT_OF_IT = """
 ((do not|don'?t|dont) )?(iron|press|direct(ly)?)[^.;:]{0,25} on ?(the )?
 (print|motif|design|logo|embroider)(?-i:[^.;A-Z]{0,40})|
-print/[\\w/]+|[\\w-]+( [\\w-]+)? (lining|innersole|insole)( made of( \\d+ ?%)? [\\w-]+)?|
-lining (made of|in) (\\d+ ?% )?[\\w-]+|
+print/[\\w/]+|\\w{1,20}( \\w{1,20})? (lining|innersole|insole)( made of( \\d+ ?%)? \\w{1,20})?|
+lining (made of|in) (\\d+ ?% )?\\w{1,20}|
 filling [^.;]*|embroidered motifs?|
 mesh (panel|section|insert|pocket|back|detail|lining|racer|overlay)s?|
 (jacquard|patterned)( knit| patterned| metal| rubber)? (detail|buckle|sole|outsole)s?

@@ -142,6 +142,12 @@ def serve():
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 seen.append((self.headers["Authorization"], json.loads(body)))
                 status, text = next(turns)
+                if status is None:  # dies
+                    self.close_connection = True
+                    return
+                if not status:  # too late for whoever asked
+                    time.sleep(1)
+                    status = 200
                 self.send_response(status)
                 self.send_header("retry-after-ms", "1")
                 self.send_header("Content-Type", "application/json")
@@ -190,6 +196,31 @@ def test_a_server_that_stays_broken_ends_in_one_line(serve):
     assert len(seen) == llm.ATTEMPTS
 
 
+def test_a_server_that_is_too_slow_is_asked_again(serve, monkeypatch):
+    url, seen = serve((0, "too late"), chat('{"item":"Shirt"}'))
+    monkeypatch.setattr(llm, "TIMEOUT_SECONDS", 0.5)
+    ((_, reply),) = llm.OpenAICompatible(url, "m", 1)(REQUESTS[:1])
+    assert reply == GOOD
+    assert len(seen) == 2
+
+
+def test_a_server_that_dies_costs_no_finished_answer(serve, tmp_path, monkeypatch):
+    monkeypatch.setattr(llm, "ATTEMPTS", 1)
+    path = tmp_path / "answers.jsonl"
+    url, seen = serve(chat('{"item":"Shirt"}'), (None, ""))
+    engine = llm.OpenAICompatible(url, "m", 1)
+    with (
+        Answers(path, engine.model) as answers,
+        pytest.raises(StageError, match="answers so far are kept"),
+    ):
+        complete(answers, REQUESTS[:2], engine, prompts.valid)
+    url, seen = serve(chat('{"item":"Wallet"}'))
+    engine = llm.OpenAICompatible(url, "m", 1)
+    with Answers(path, engine.model) as answers:
+        counts = complete(answers, REQUESTS[:2], engine, prompts.valid)
+    assert (counts["known"], counts["asked"], len(seen)) == (1, 1, 1)
+
+
 @pytest.mark.parametrize("garbage", [chat("no idea"), chat(None), (200, '{"choices":[]}')])
 def test_garbage_is_asked_once_more_then_set_aside(serve, tmp_path, garbage):
     url, seen = serve(garbage, garbage)
@@ -230,6 +261,20 @@ def test_nothing_is_asked_twice(tmp_path):
         complete(answers, REQUESTS, engine, prompts.valid)
     with Answers(path, "m") as answers:
         assert len(answers) == 3
+
+
+def test_a_changed_prompt_asks_anew_and_keeps_the_old_answers(tmp_path, monkeypatch):
+    path = tmp_path / "answers.jsonl"
+    with Answers(path, "m") as answers:
+        complete(answers, REQUESTS, fake_engine(), prompts.valid)
+    old = {request.key for request in REQUESTS}
+    before = prompts.prompt_id()
+    monkeypatch.setattr(prompts, "_SYSTEM", "Say what it is.")
+    assert prompts.prompt_id() != before
+    with Answers(path, "m") as answers:
+        counts = complete(answers, REQUESTS, fake_engine(), prompts.valid)
+        assert (counts["known"], counts["asked"]) == (0, len(REQUESTS))
+        assert all(key in answers for key in old)
 
 
 def test_cut_replies_count_and_are_kept(tmp_path):

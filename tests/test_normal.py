@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from common import gold, normal, quality
+from common import gold, normal, quality, rules
 from common.artifacts import StageError
 from common.completion import Completion
 
@@ -63,6 +63,14 @@ def test_a_brand_is_no_collar():
 )
 def test_garments_in_the_singular(found, name):
     assert normal.singular(found) == name
+
+
+@pytest.mark.parametrize("piece", ["a-", "short, ", "team it with ", "40% cotton ", "lining of "])
+def test_fifty_thousand_characters_are_read_to_the_end(piece):
+    # Tried in every way, such a text would take for ever.
+    text = (piece * 25_000)[:50_000] + ". Wash care Hand wash"
+    assert normal.read("", text)["care"].value == "hand wash"
+    assert rules.read("", text, rules.gazetteer([]))["care"].endswith("Hand wash")
 
 
 @pytest.mark.parametrize("text", ["", "🧥" * 99, "綿のシャツ", "\x00\x07", "cot " * 12000])

@@ -12,6 +12,7 @@ from shell import ROOT, STAGES
 MODULES = sorted((ROOT / "common").rglob("*.py"))
 SCRIPTS = [ROOT / name for name in STAGES]
 TESTS = sorted((ROOT / "tests").glob("*.py"))
+BENCHES = sorted((ROOT / "bench").glob("*.py"))
 TOOLS = {"pytest", "ruff"}
 
 
@@ -49,9 +50,9 @@ def test_nothing_is_unpickled(path):
 
 def test_every_import_is_pinned_and_every_pin_is_imported():
     of_module = importlib.metadata.packages_distributions()
-    files = [*MODULES, *SCRIPTS, *TESTS]
+    files = [*MODULES, *SCRIPTS, *TESTS, *BENCHES]
     roots = {name.split(".")[0] for path in files for name in imported(path)}
-    roots -= {"common", *sys.stdlib_module_names, *(path.stem for path in files)}
+    roots -= {"common", "bench", *sys.stdlib_module_names, *(path.stem for path in files)}
     used = {
         re.sub(r"[-_.]+", "-", package).lower()
         for root in roots

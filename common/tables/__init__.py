@@ -20,7 +20,7 @@ from common.tables.price_sources import (
 )
 from common.tables.prices import above_ceiling, groups, price, ranges
 from common.tables.retrieval import retrieval
-from common.tables.texts import attributes, completion, extraction, summary
+from common.tables.texts import attributes, completion, extraction, reading_cost, summary
 from common.tables.whole_run import cost, published
 
 __all__ = ["BASELINES", "CEILING", "KIND_OF", "MANIFEST", "TABLES", "Kept", "above_ceiling", "read"]
@@ -32,6 +32,7 @@ TABLES = {
         attributes,
         extraction,
         completion,
+        reading_cost,
         price,
         ranges,
         groups,

@@ -19,6 +19,7 @@ KINDS = {
     "summary": "outcome",
     "extraction": "rightly_empty",
     "completion": "majority_accuracy",
+    "reading_cost": "reply_tokens",
     "leak": "reads_as",
     "leak_audit": "near_photos",
     "targets": "statistic",

@@ -38,7 +38,7 @@ def extraction(kept: Kept) -> list[list[str]]:
     columns |= {f"macro_{name}": (f"macro {name}", "{:.3f}") for name in ("precision", "recall")}
     columns |= {"macro_f1": ("macro f1", "{:.3f}"), "agreement": ("agreement", "{:.3f}")}
     columns |= {name: (title, "{:.1%}") for name, title in shares.items()}
-    return averaged(kept.tables["extraction"], ["attribute", "reader"], columns)
+    return averaged(kept.tables["extraction"], ["source", "attribute", "reader"], columns)
 
 
 def completion(kept: Kept) -> list[list[str]]:
@@ -52,3 +52,18 @@ def completion(kept: Kept) -> list[list[str]]:
         "ece": ("calibration error", "{:.3f}"),
     }
     return averaged(kept.tables["completion"], ["attribute"], columns)
+
+
+def reading_cost(kept: Kept) -> list[list[str]]:
+    """What so many descriptions would take on stated rates; tokens are of one question."""
+    columns = {
+        "asked": ("asked", "{:,.0f}"),
+        "prompt_tokens": ("tokens asked", "{:.0f}"),
+        "shared_tokens": ("of these shared", "{:.0f}"),
+        "reply_tokens": ("tokens answered", "{:.0f}"),
+        "prompt_rate": ("read per second", "{:,.0f}"),
+        "reply_rate": ("written per second", "{:,.0f}"),
+        "gpu_hours": ("hours, one GPU", "{:,.1f}"),
+        "fleet_hours": ("hours, eight machines", "{:,.1f}"),
+    }
+    return averaged(kept.tables["reading_cost"], ["ask", "descriptions"], columns)
