@@ -23,7 +23,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 
 from common import cli, embeddings, leakage, merge, price_contest, pricing, splits
-from common.artifacts import Paths, Results, read_table, require
+from common.artifacts import Paths, Results, StageError, read_table, require
 from common.dataset import Dataset
 from common.price_trees import plain_lightgbm
 
@@ -33,6 +33,7 @@ AUDIT_KEY = ("text", "split")
 STUDY_TEXT = "study_text"  # a folder of its own, so that nothing of it can be taken for clean
 # Near enough to be one product's photo or text, or another colour of it.
 NEAR = 0.98
+MOST_TWINS = 0.01  # of the test rows, by photo and text both: more is another split than it says
 # Words and pairs of words, numbers among them; one seen twice may be a price.
 WORDS = {"min_df": 2, "sublinear_tf": True, "ngram_range": (1, 2), "max_features": 50_000}
 TREE_WORDS = {"min_df": 5, "max_features": 5_000}  # trees are slow on rare words
@@ -50,9 +51,15 @@ def measure(args: argparse.Namespace) -> None:
         for split in ("grouped", "random"):
             dataset = load(args, table, text, split)
             # The honest one: no price in a text, no product on two sides, or the run stops.
-            report = leakage.audit(dataset.table, text, split)
+            counted = counts(dataset, leakage.audit(dataset.table, text, split))
+            twins, tested = counted["near_both"], counted["test_rows"]
+            if (text, split) == ("clean", "grouped") and twins > MOST_TWINS * tested:
+                raise StageError(
+                    f"{twins} of {tested} test products have a near twin, by photo and text, among "
+                    "those learned from; run Use_LLM_for_preprocess.py --force"
+                )
             if not audits.done(text=text, split=split):
-                audits.add(text=text, split=split, **counts(dataset, report))
+                audits.add(text=text, split=split, **counted)
             for seed in args.seed:
                 _contest(results, dataset, seed, device, split)
     results.finish()

@@ -122,6 +122,8 @@ def leaky_products(products, monkeypatch):
     table["price_usd"] = inr * leakage.INR_TO_USD
     fields = pd.Series([f" price: {one:.0f}" for one in inr], index=table["product_key"])
     table.to_csv(products.inputs["table"], index=False)
+    products.image /= np.linalg.norm(products.image, axis=1, keepdims=True)
+    products.text /= np.linalg.norm(products.text, axis=1, keepdims=True)
     folder = products.inputs["table"].parent
     files = [folder / "image.npy", folder / "text.npy"]
     np.save(files[0], products.image)
@@ -165,7 +167,7 @@ def test_the_leak_is_measured_under_four_conditions(products, tmp_path, monkeypa
     assert [len(tables.TABLES[name](kept)) for name in ("leak", "leak_audit")] == [5, 5]
 
 
-@pytest.mark.parametrize("planted", ["own price", "product on two sides"])
+@pytest.mark.parametrize("planted", ["own price", "product on two sides", "twins"])
 def test_a_leak_in_the_honest_setting_stops_the_measurement(
     products, tmp_path, monkeypatch, planted
 ):
@@ -173,6 +175,10 @@ def test_a_leak_in_the_honest_setting_stops_the_measurement(
     if planted == "own price":
         table.loc[5, "description"] += f" {table.loc[5, 'price_usd'] / leakage.EUR_TO_USD:.2f} EUR"
         wanted = "texts give a price away"
+    elif planted == "twins":
+        for rows in (products.image, products.text):
+            rows[390:] = rows[:10]
+        wanted = "10 of 80 test products have a near twin"
     else:
         table.loc[399, "group"] = table.loc[0, "group"]
         wanted = "1 groups lie on more than one side"

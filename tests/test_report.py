@@ -267,7 +267,9 @@ def test_code_blocks_of_the_readmes_are_commands_that_exist():
             for line in block.strip().splitlines():
                 words = shlex.split(line, comments=True)
                 assert words[0] in known, line
-                if words[0] == "python":
+                if words[:2] == ["python", "-m"]:
+                    assert (report.ROOT / f"{words[2].replace('.', '/')}.py").exists(), line
+                elif words[0] == "python":
                     scripts.add(words[1])
                     assert (report.ROOT / words[1]).exists(), line
                 if words[0] == "make":
