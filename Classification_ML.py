@@ -21,7 +21,7 @@ Reproduces the classical rows of the README's classification table.
 import os
 import time
 
-from common import cli, presets
+from common import cli, presets, settled
 
 LINEAR = ("LogisticRegression", "LinearSVC")
 TREES = ("DecisionTree", "RandomForest", "AdaBoost", "XGBoost", "LightGBM")
@@ -127,6 +127,8 @@ def answer(name: str, features: Features, problem):
 
 def main():
     args = arguments()
+    if settled.already(args):
+        return
 
     from functools import partial
 

@@ -17,7 +17,7 @@ Writes  <data-dir>/results/Classification_with_CLIP.csv, models/clip_*.safetenso
 Reproduces the CLIP Fusion rows of the README's classification table.
 """
 
-from common import cli, criteria, presets
+from common import cli, criteria, presets, settled
 
 
 def arguments():
@@ -29,6 +29,8 @@ def arguments():
 
 def main():
     args = arguments()
+    if settled.already(args):
+        return
 
     from dataclasses import asdict
     from functools import partial

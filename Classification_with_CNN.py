@@ -18,7 +18,7 @@ Writes  <data-dir>/results/Classification_with_CNN.csv, models/cnn_*.safetensors
 Reproduces the CNN rows of the README's classification table.
 """
 
-from common import cli, criteria, presets
+from common import cli, criteria, presets, settled
 
 
 def arguments():
@@ -30,6 +30,8 @@ def arguments():
 
 def main():
     args = arguments()
+    if settled.already(args):
+        return
 
     from common import cnn, dataset
     from common.networks import CNN

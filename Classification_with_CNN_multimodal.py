@@ -15,7 +15,7 @@ Writes  <data-dir>/results/Classification_with_CNN_multimodal.csv, models/multim
 Reproduces the multimodal CNN rows of the README's classification table.
 """
 
-from common import cli, criteria, presets
+from common import cli, criteria, presets, settled
 
 
 def arguments():
@@ -27,6 +27,8 @@ def arguments():
 
 def main():
     args = arguments()
+    if settled.already(args):
+        return
 
     from functools import partial
 

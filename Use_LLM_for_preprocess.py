@@ -25,7 +25,7 @@ Reproduces the README's table of the data: products by source, and what was set 
 
 import time
 
-from common import artifacts, cli, llm
+from common import artifacts, cli, llm, settled
 from common.answers import Answers, complete
 
 STAGE = "Use_LLM_for_preprocess"
@@ -59,6 +59,9 @@ def arguments():
 
 def main():
     args = arguments()
+    # What a server has behind its address cannot be told from here.
+    if not llm.is_served(args) and settled.already(args):
+        return
     paths, text = args.paths, "study" if args.study_text else "clean"
     engine = llm.engine(args)
 

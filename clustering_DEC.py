@@ -23,7 +23,7 @@ Reproduces the README's table of clusterings.
 
 import time
 
-from common import cli, presets
+from common import cli, presets, settled
 from common.artifacts import StageError
 
 TRIVIAL = ONE, RANDOM = "One cluster", "Random"
@@ -53,6 +53,8 @@ def arguments():
 
 def main():
     args = arguments()
+    if settled.already(args):
+        return
 
     from common import clustering, dataset
     from common.artifacts import Results, is_current, record, write_csv

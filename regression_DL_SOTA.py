@@ -28,7 +28,7 @@ It reproduces the README's tables of neural price models and of price ranges.
 
 import time
 
-from common import cli
+from common import cli, settled
 from common.artifacts import Results
 
 NAMES = {"study": "Advanced MLP", "ours": "Packed MLP"}
@@ -45,6 +45,8 @@ def main() -> None:
         "--compile", action="store_true", help="torch.compile the network: for a GPU and many rows"
     )
     args = cli.parse(parser)
+    if settled.already(args):
+        return
 
     import numpy as np
 

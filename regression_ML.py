@@ -33,7 +33,7 @@ It reproduces the README's table of classical price models.
 
 import time
 
-from common import cli
+from common import cli, settled
 from common.artifacts import Results, atomic, write_json
 
 NEIGHBOURS = 10
@@ -114,6 +114,8 @@ def main() -> None:
     args = cli.parse(parser)
     if args.tune:
         args.experiment, args.features = ["metadata"], ["listing"]
+    elif settled.already(args):
+        return
 
     import numpy as np
 

@@ -1,9 +1,11 @@
 """What the benches share: a run timed in a process of its own, and how figures are said."""
 
 import json
+import math
 import multiprocessing
+import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from common.artifacts import hardware, peak_memory_mb
@@ -30,6 +32,12 @@ def _timed(function: Callable, arguments: tuple) -> Run:
     started = time.perf_counter()
     value = function(*arguments)
     return Run(value, time.perf_counter() - started, peak_memory_mb())
+
+
+def slope(sizes: Sequence[float], costs: Sequence[float]) -> float:
+    """The exponent of growth: of log cost over log size, by least squares. 1 is linear."""
+    x, y = ([math.log(value) for value in values] for values in (sizes, costs))
+    return statistics.linear_regression(x, y).slope
 
 
 def say(bench: str, sentence: str, **figures: object) -> None:

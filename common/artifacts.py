@@ -11,7 +11,6 @@ import contextlib
 import csv
 import errno
 import hashlib
-import importlib.metadata
 import json
 import os
 import platform
@@ -108,6 +107,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
+        _note(path, written=True)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         if error.errno not in _WRITE_ERRORS:
@@ -120,6 +120,32 @@ def atomic(path: str | Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+def stamp(path: Path) -> list[int] | None:
+    """Size and time of a file; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return [status.st_size, status.st_mtime_ns]
+
+
+_touched: dict[Path, list[int] | None] = {}
+
+
+def touched() -> dict[Path, list[int] | None]:
+    """The files that this process has read or written through this module, with their stamps.
+
+    The stamp of a file is that of its last writing here, else of its first reading.
+    """
+    return dict(_touched)
+
+
+def _note(path: str | Path, written: bool = False) -> None:
+    path = Path(path).absolute()
+    if written or path not in _touched:
+        _touched[path] = stamp(path)
 
 
 def write_json(value: object, path: str | Path) -> None:
@@ -153,6 +179,7 @@ def read_table(path: str | Path, columns: list[str] | None = None):
     """
     import pandas as pd
 
+    _note(path)
     try:
         header = pd.read_csv(path, dtype=str, nrows=0).columns
         missing = [name for name in columns or [] if name not in header]
@@ -189,6 +216,7 @@ def manifest(path: str | Path) -> dict:
 def fingerprint(path: str | Path) -> str:
     """SHA-256 of a file. The manifest's figure is trusted while size and time stay the same."""
     path = Path(path)
+    _note(path)
     status = path.stat()
     known = manifest(path)
     if (known.get("size"), known.get("mtime_ns")) == (status.st_size, status.st_mtime_ns):
@@ -245,6 +273,7 @@ def require(path: str | Path, command: str) -> Path:
     path = Path(path)
     if not path.exists():
         raise StageError(f"{path} is missing; make it with: {command}")
+    _note(path)
     return path
 
 
@@ -307,6 +336,7 @@ class Results:
         self._seconds_before = 0.0
         if not path.exists():
             return
+        _note(path)
         # Not is_current: a kill between the table and its manifest must not cost the rows.
         if args.force or not _made_from(manifest(path), self.inputs, self.settings):
             why = "--force" if args.force else "made from other inputs or settings"
@@ -389,6 +419,8 @@ def peak_memory_mb() -> int:
 
 
 def _versions() -> dict[str, str]:
+    import importlib.metadata  # half of what an import of this module would take
+
     found = {"python": platform.python_version()}
     for name in _VERSIONED:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):

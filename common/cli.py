@@ -7,6 +7,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
+from common import settled
 from common.artifacts import Paths, StageError
 
 PRESETS = ("embedded", "study", "best")
@@ -83,6 +84,7 @@ def run(main: Callable[[], None]) -> None:
     """Runs a stage. A StageError ends it with one line and exit code 2, Ctrl-C with 130."""
     try:
         main()
+        settled.keep()
     except StageError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)

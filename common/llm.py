@@ -65,6 +65,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     presets.add_arguments(parser, "llm")
 
 
+def is_served(args: argparse.Namespace) -> bool:
+    """Whether a server answers, whose model may change behind its address."""
+    return (args.engine or _OF_PRESET[args.preset]) == "openai"
+
+
 def engine(args: argparse.Namespace) -> LlamaCpp | Transformers | OpenAICompatible:
     """The engine that the arguments name, loaded. Raises StageError for what cannot be had."""
     name = args.engine or _OF_PRESET[args.preset]

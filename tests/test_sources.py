@@ -8,7 +8,7 @@ import pytest
 
 from common import sources
 from common.artifacts import FASHION_FOLDER, HNM_FOLDER, StageError
-from common.styles_json import plain_text, read_detail
+from common.styles_json import _parsed, plain_text, read_detail
 
 ARTICLE = dict.fromkeys(sources.ARTICLE_COLUMNS, "x") | {"article_id": "0108775015"}
 HEADER = ",".join(sources.STYLE_COLUMNS)
@@ -222,6 +222,20 @@ def test_description_joins_the_descriptors_once_each(tmp_path):
 )
 def test_plain_text(markup, text):
     assert plain_text(markup) == text
+
+
+# Parted by line ends.
+PIECES = """a\n \n&amp\n;\n&lt;b&gt;\n&#38\n&nbsp;\n<\n>\n<b>\n</b>\n<p class='x'>\n</P >\n<br/>
+<a href="x?a=1&lt=2">\n<o:p>\n<!-- c -->\n<style>\n</style>\n<p a='>'>\n<b\xa0c>\n<?xml?>\n</\n\0
+<li\t>\n'\n"\n<title>\n</title>""".split("\n")
+
+
+def test_the_short_way_to_plain_text_says_what_the_parser_says():
+    rng = np.random.default_rng(0)
+    for length in rng.integers(1, 12, 4000):
+        markup = "".join(rng.choice(PIECES, length))
+        parsed = " ".join(_parsed(markup).split())
+        assert plain_text(markup) == ("" if parsed.strip(".-") == "" else parsed), markup
 
 
 # --- real --------------------------------------------------------------------------------------

@@ -1,0 +1,130 @@
+"""Ten thousand JSON files of the Fashion download become rows: worker processes, and a plain loop.
+
+    python -m bench.merge
+
+Compared on one drawn catalogue, its files read once before so that no way pays for the disk:
+
+ours     ``common.sources.read_styles``: styles.csv, every JSON, plain texts, which images exist
+usual    a loop of ``json.load``, texts stripped by the standard library's HTML parser
+bare     the loop alone: nothing but ``json.load`` and four values taken
+
+Beside it the whole merge of stage 1, by phase. The floor is the bare loop's work spread evenly
+over the cores: what faster parsing and cleaning alone could not undercut.
+"""
+
+import argparse
+import contextlib
+import io
+import json
+import tempfile
+from pathlib import Path
+
+FILES = 10_000
+
+
+def make(raw: Path) -> None:
+    """The drawn catalogue in both layouts, with empty files for pictures."""
+    from common.artifacts import FASHION_FOLDER, HNM_FOLDER
+    from common.sample import catalogue
+    from common.sample.layout_fashion import write_fashion
+    from common.sample.layout_hnm import write_hnm
+
+    made = catalogue.catalogue(2 * FILES, seed=0)
+    hnm, fashion = raw / HNM_FOLDER, raw / FASHION_FOLDER
+    for folder in (hnm, fashion / "styles"):
+        folder.mkdir(parents=True)
+    for picture in write_hnm(made["HNM"], hnm, 0) + write_fashion(made["FASHION"], fashion, 0):
+        picture.path.parent.mkdir(parents=True, exist_ok=True)
+        picture.path.touch()
+    for path in (fashion / "styles").iterdir():
+        path.read_bytes()
+
+
+def ours(folder: Path) -> int:
+    from common import sources
+
+    return len(sources.read_styles(folder))
+
+
+def usual(folder: Path) -> int:
+    from html.parser import HTMLParser
+
+    class Text(HTMLParser):
+        def __init__(self):
+            super().__init__()
+            self.parts = []
+
+        def handle_data(self, data):
+            self.parts.append(data)
+
+    rows = []
+    for path in (folder / "styles").iterdir():
+        with contextlib.suppress(ValueError), path.open() as file:
+            data = json.load(file)["data"]
+            texts = []
+            for descriptor in data["productDescriptors"].values():
+                parser = Text()
+                parser.feed(descriptor["value"])
+                texts.append(" ".join("".join(parser.parts).split()))
+            values = (data["discountedPrice"], data["price"], data["brandName"], data["ageGroup"])
+            rows.append((*values, " ".join(texts)))
+    return len(rows)
+
+
+def bare(folder: Path) -> int:
+    rows = []
+    for path in (folder / "styles").iterdir():
+        with contextlib.suppress(ValueError), path.open() as file:
+            data = json.load(file)["data"]
+            values = (data["discountedPrice"], data["price"], data["brandName"], data["ageGroup"])
+            rows.append(values)
+    return len(rows)
+
+
+def whole(raw: Path) -> int:
+    """Stage 1 up to the product table."""
+    from common import merge
+    from common.artifacts import Paths
+
+    args = argparse.Namespace(paths=Paths(raw.parent, raw))
+    with contextlib.redirect_stdout(io.StringIO()):
+        return len(merge.build(args)[0])
+
+
+def main() -> None:
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
+
+    import os
+
+    from bench.measure import alone, say
+    from common.artifacts import FASHION_FOLDER
+
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder) / "raw"
+        alone(make, raw)
+        runs = {way.__name__: alone(way, raw / FASHION_FOLDER) for way in (bare, usual, ours)}
+        merged = alone(whole, raw)
+    rate = {name: run.value / run.seconds for name, run in runs.items()}
+    floor = runs["bare"].seconds / len(os.sched_getaffinity(0))
+    say(
+        "merge",
+        f"{FILES:,} JSON files: {rate['ours']:,.0f} rows/s, {rate['ours'] / rate['usual']:.1f} "
+        f"times the usual loop's and {rate['ours'] / rate['bare']:.1f} times those of json.load "
+        f"alone (spread over the cores that would be {FILES / floor:,.0f}); the whole merge of "
+        f"{merged.value:,} products {merged.seconds:.1f} s, {merged.peak_mb} MB",
+        files=FILES,
+        rows_per_s=rate,
+        faster_than_usual=rate["ours"] / rate["usual"],
+        faster_than_bare=rate["ours"] / rate["bare"],
+        floor_s=floor,
+        ours_s=runs["ours"].seconds,
+        merge_s=merged.seconds,
+        merge_products=merged.value,
+        merge_peak_mb=merged.peak_mb,
+    )
+
+
+if __name__ == "__main__":
+    main()
