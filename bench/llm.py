@@ -30,7 +30,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = args.data_dir or scratch
         if not args.data_dir:
-            alone(draw, scratch)
+            draw(scratch)
         loop = alone(one_by_one, folder, args.loop_rows).value
         ours = alone(llamacpp, folder, args.rows).value
     rate, everything, gaps = (one["rows_per_second"] for one in (loop, ours["all"], ours["gaps"]))

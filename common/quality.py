@@ -71,19 +71,22 @@ def evaluate(args, engine) -> None:
         "FASHION": (ATTRIBUTES, [Text(*one) for one in zip(*columns, strict=True)]),
         "HNM": (hand_labels.ATTRIBUTES, labelled_by_hand(args)),
     }
-    said = _ask([one for _, texts in groups.values() for one in texts], args, engine, brands)
+    said = _ask([*groups["HNM"][1], *groups["FASHION"][1]], args, engine, brands)
     rows = []
     for source, (names, texts) in groups.items():
         products = []
         for one in texts:
-            read, answer = by_rules(one.title, one.description, brands), said[one[:2]]
-            both = {name: read[name] if read[name].value else answer[name] for name in read}
+            read = by_rules(one.title, one.description, brands)
+            given = {"word search": search(f"{one.title}. {one.description}"), "rules": read}
+            if answer := said.get(one[:2]):
+                both = {name: read[name] if read[name].value else answer[name] for name in read}
+                given |= {"LLM": answer, "rules + LLM": both}
             text = f"{one.title}. {one.description}"
-            given = dict(zip(READERS, (search(text), read, answer, both), strict=True))
             products.append(Product(text, one.listed, given, complete=source == "HNM"))
-        if products:
-            judgements = (judged(products, reader, names) for reader in READERS)
-            rows += [{"source": source, **row} for each in judgements for row in each]
+        for reader in READERS:
+            asked = [one for one in products if reader in one.given]
+            if asked:
+                rows += [{"source": source, **row} for row in judged(asked, reader, names)]
     path = paths.results(STAGE)
     artifacts.write_csv(pd.DataFrame(rows), path)
     settings = {"model": engine.model, "prompt": prompts.prompt_id()}
@@ -153,9 +156,15 @@ def _named(read: Given, found: dict[str, str], brands: Brands) -> Given:
 
 
 def _ask(texts: list[Text], args, engine, brands: Brands) -> dict[tuple[str, str], Given]:
-    """What the LLM alone gives for each (title, description), asked for everything."""
+    """What the LLM alone gives for each (title, description), asked for everything.
+
+    Of at most ``--limit`` texts, those answered before first.
+    """
     asked = {one[:2]: prompts.request(*one[:2], prompts.NAMES) for one in texts}
     with Answers(args.paths.llm_store, engine.model) as answers:
+        if args.limit:
+            first = sorted(asked.items(), key=lambda each: each[1].key not in answers)
+            asked = dict(first[: args.limit])
         complete(answers, asked.values(), engine, prompts.valid)
         given = {}
         for (title, description), request in asked.items():
@@ -177,7 +186,11 @@ def word_search(listed: Iterable[dict[str, Listed]]) -> Callable[[str], Given]:
     def search(text: str) -> Given:
         found = {
             name: next(
-                (normal.Mention(v, w, 0) for v, w in values if gold.states(w, text)),
+                (
+                    normal.Mention(one.value, one.words, 0)
+                    for one in values
+                    if gold.states(one.words, text)
+                ),
                 normal.NOTHING,
             )
             for name, values in ordered.items()

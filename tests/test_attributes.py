@@ -6,7 +6,7 @@ import re
 import pandas as pd
 import pytest
 
-from common import attributes, prompts, rules
+from common import artifacts, attributes, cli, gold, prompts, quality, rules
 from common.answers import Reply
 
 BRANDS = rules.gazetteer(["Arrow", "Arrow Sport", "Gini and Jony", "U.S. Polo Assn.", "W", ""])
@@ -316,3 +316,36 @@ def test_an_engine_that_obeys_is_not_believed():
         said = re.sub("diamond ring", "", order)
         assert row["llm_brand"] == row["llm_material"] == row["llm_other"] == ""
         assert (row["llm_main_item"] == "") == (said == order)
+
+
+# --- evaluation --------------------------------------------------------------------------------
+
+
+class Echo:
+    """An engine that says the title is the brand."""
+
+    model = "echo"
+
+    def __call__(self, requests, retry=False):
+        for request in requests:
+            yield request, Reply(json.dumps({"brand": request.title}), cut=False)
+
+
+def test_the_evaluation_judges_every_reader_and_asks_no_more_than_it_may(
+    sample_products, sample_raw, tmp_path
+):
+    parser = cli.parser("")
+    parser.add_argument("--hand-labelled")
+    flags = ["--raw-dir", str(sample_raw), "--data-dir", str(tmp_path), "--limit", "5"]
+    args = cli.parse(parser, flags)
+    artifacts.write_csv(sample_products, args.paths.merged)
+    quality.evaluate(args, Echo())
+    found = pd.read_csv(args.paths.results(quality.STAGE))
+    assert set(found["reader"]) == set(quality.READERS)
+    assert set(found["attribute"]) == {*gold.ATTRIBUTES, "all"}
+    rows = found.groupby("reader")["n_test"].first()
+    assert rows["rules"] == rows["word search"] > rows["LLM"] == rows["rules + LLM"] >= 5
+    brand = found[found["attribute"] == "brand"].set_index("reader")
+    assert brand.loc["rules", "f1"] > 0.9 > brand.loc["LLM", "f1"]
+    assert (found["invented"] == 0).all()  # grounding drops them
+    assert len(args.paths.llm_store.read_text().splitlines()) == 5

@@ -33,7 +33,8 @@ def extraction(kept: Kept) -> list[list[str]]:
     """The five counts and scores of each reader per attribute; the baseline is the word search."""
     counts = ("correct", "wrong", "invented", "missed", "rightly_empty", "unlisted")
     shares = {"before": "listed", "after": "listed or read"}
-    columns = {name: (name.replace("_", " "), "{:,.0f}") for name in counts}
+    columns = {"n_test": ("test rows", "{:,.0f}")}
+    columns |= {name: (name.replace("_", " "), "{:,.0f}") for name in counts}
     columns |= {name: (name, "{:.3f}") for name in ("precision", "recall", "f1")}
     columns |= {f"macro_{name}": (f"macro {name}", "{:.3f}") for name in ("precision", "recall")}
     columns |= {"macro_f1": ("macro f1", "{:.3f}"), "agreement": ("agreement", "{:.3f}")}
