@@ -4,8 +4,9 @@ First the two Kaggle downloads are merged: one row a product, its price in USD, 
 taxonomy, its text clean of prices, its side of the split. Then each distinct text is read for
 brand, material, care, style, main item and other details: by rules, and by an LLM where the rules
 leave a gap (``--ask gaps``, the default) or for everything (``--ask all``, the study's way). What
-the LLM says that is not in the text is dropped. Answers are kept: a run that was interrupted goes
-on where it stopped, and nothing is asked twice.
+the LLM says that is not in the text is dropped. Beside the words stand normal values
+(``normal_*``: fibres and percent, fabric, care, fit, sleeve, ...). Answers are kept: a run that was
+interrupted goes on where it stopped, and nothing is asked twice.
 
 Reads   <raw-dir>/h-and-m-personalized-fashion-recommendations/ and <raw-dir>/fashion-dataset/
 Writes  merged_dataset.csv, dataset_with_llm.csv, llm_answers.jsonl,
