@@ -65,6 +65,9 @@ def main() -> None:
 
     import torch
 
+    from common import price_contest
+
+    price_contest.load(args)  # makes what is missing here, once, and not in each run
     there = torch.cuda.is_available() and args.device != "cpu"
     devices = ["cuda"] if args.device == "cuda" else ["cpu", *(["cuda"] if there else [])]
     for features in args.features:

@@ -131,7 +131,7 @@ class Trees:
         kind = PCA if reads == "pca" else GaussianRandomProjection
         starts = np.cumsum([0, *self.widths])
         return [
-            kind(min(COMPONENTS, end - start), random_state=self.seed)
+            kind(min(COMPONENTS, end - start, len(matrix)), random_state=self.seed)
             .fit(matrix[:, start:end])
             .components_.T.astype(np.float32)
             for start, end in zip(starts[:-1], starts[1:], strict=True)

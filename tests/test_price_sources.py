@@ -63,6 +63,13 @@ def test_trees_read_embeddings_in_three_ways_and_learn_either_target(
     assert sum(trees.read_widths) + 3 == trees.model.n_features_in_
 
 
+@pytest.mark.parametrize("reads", price_trees.READS)
+def test_trees_learn_from_fewer_products_than_components(products, reads):
+    matrix = np.hstack([products.image, products.text])[:20]
+    trees = price_trees.Trees("LightGBM", {**FEW, "reads": reads}, (24, 12))
+    assert np.isfinite(trees.fit(matrix, np.arange(1.0, 21)).predict(matrix)).all()
+
+
 def test_a_search_stops_on_validation_rows_and_goes_on(products, tmp_path):
     usd = products.table["price_usd"].to_numpy()
     matrix = np.hstack([products.image, products.text])
