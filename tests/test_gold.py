@@ -9,7 +9,7 @@ from common.artifacts import HNM_FOLDER
 from common.listing import Listing
 from common.normal_words import NORMAL
 
-# Measured: 0.985 over all; the lowest is pattern's or item's 0.967 (see tests/gold/README.md).
+# Measured: 0.985 over all; the lowest is 0.967, of item (see tests/gold/README.md).
 FLOOR, FLOOR_EACH = 0.97, 0.94
 
 
