@@ -1,4 +1,5 @@
 # make demo    the whole pipeline on a drawn sample catalogue
+# make bench   how fast it is, side by side with the usual ways (bench/README.md)
 # make test    lint, format and tests
 # Needs Python 3.11; name another interpreter with  make setup PYTHON=/path/to/python3.11
 
@@ -7,7 +8,7 @@ PYTHON ?= $(shell for name in python3.11 python3 python; do \
 	&& echo $$name && break; done)
 RUN = .venv/bin/python
 
-.PHONY: setup demo test
+.PHONY: setup demo bench test
 
 setup: .venv/ready
 
@@ -29,6 +30,10 @@ demo: setup
 	$(RUN) regression_ML.py --data-dir data/sample
 	$(RUN) regression_DL_SOTA.py --data-dir data/sample
 	$(RUN) -m common.report --data-dir data/sample --show
+
+bench: setup
+	$(RUN) -m bench
+	$(RUN) -m common.report
 
 test: setup
 	.venv/bin/ruff check .

@@ -145,15 +145,17 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--model", nargs="+", choices=FILES, default=list(FILES))
-    wanted = parser.parse_args().model
+    parser.add_argument("--images", type=int, help=f"how many ({FILES})")
+    args = parser.parse_args()
+    wanted, images = args.model, {one: args.images or FILES[one] for one in args.model}
 
     from bench.measure import alone, say
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        paths = alone(make, folder, max(FILES[model] for model in wanted)).value
+        paths = alone(make, folder, max(images.values())).value
         for model in wanted:
-            files = paths[: FILES[model]]
+            files = paths[: images[model]]
             scratch = folder / model
             scratch.mkdir()
             theirs = alone(usual, model, files, scratch)

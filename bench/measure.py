@@ -1,11 +1,13 @@
 """What the benches share: a run timed in a process of its own, and how figures are said."""
 
+import importlib
 import json
 import math
 import multiprocessing
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from typing import Any, NamedTuple
 
 from common.artifacts import hardware, peak_memory_mb
@@ -19,16 +21,21 @@ class Run(NamedTuple):
     peak_mb: int
 
 
-def alone(function: Callable, *arguments: object) -> Run:
+def alone(function: Callable, *arguments: object, imports: tuple[str, ...] = ()) -> Run:
     """Calls ``function`` in a new process, so that no run warms or burdens the next.
 
-    Starting the process and importing are not timed. The function stands at the top of its module.
+    Starting the process and the named ``imports`` are not timed. The function stands at the top of
+    its module.
     """
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_timed, (function, arguments))
+    # An executor's process, unlike a pool's, may have workers of its own.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(_timed, function, arguments, imports).result()
 
 
-def _timed(function: Callable, arguments: tuple) -> Run:
+def _timed(function: Callable, arguments: tuple, imports: tuple[str, ...]) -> Run:
+    for name in imports:
+        importlib.import_module(name)
     started = time.perf_counter()
     value = function(*arguments)
     return Run(value, time.perf_counter() - started, peak_memory_mb())
@@ -43,7 +50,7 @@ def slope(sizes: Sequence[float], costs: Sequence[float]) -> float:
 def say(bench: str, sentence: str, **figures: object) -> None:
     """Prints one line of JSON for machines and ``sentence`` for people."""
     figures = {name: _rounded(value) for name, value in figures.items()}
-    print(json.dumps({"bench": bench, **figures, "hardware": hardware()}))
+    print(json.dumps({"bench": bench, "said": sentence, **figures, "hardware": hardware()}))
     print(sentence, flush=True)
 
 

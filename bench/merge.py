@@ -22,14 +22,14 @@ from pathlib import Path
 FILES = 10_000
 
 
-def make(raw: Path) -> None:
+def make(raw: Path, files: int) -> None:
     """The drawn catalogue in both layouts, with empty files for pictures."""
     from common.artifacts import FASHION_FOLDER, HNM_FOLDER
     from common.sample import catalogue
     from common.sample.layout_fashion import write_fashion
     from common.sample.layout_hnm import write_hnm
 
-    made = catalogue.catalogue(2 * FILES, seed=0)
+    made = catalogue.catalogue(2 * files, seed=0)
     hnm, fashion = raw / HNM_FOLDER, raw / FASHION_FOLDER
     for folder in (hnm, fashion / "styles"):
         folder.mkdir(parents=True)
@@ -92,9 +92,11 @@ def whole(raw: Path) -> int:
 
 
 def main() -> None:
-    argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args()
+    )
+    parser.add_argument("--files", type=int, default=FILES, help=f"how many ({FILES:,})")
+    files = parser.parse_args().files
 
     import os
 
@@ -103,18 +105,21 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "raw"
-        alone(make, raw)
-        runs = {way.__name__: alone(way, raw / FASHION_FOLDER) for way in (bare, usual, ours)}
-        merged = alone(whole, raw)
+        alone(make, raw, files)
+        runs = {
+            way.__name__: alone(way, raw / FASHION_FOLDER, imports=("common.merge",))
+            for way in (bare, usual, ours)
+        }
+        merged = alone(whole, raw, imports=("common.merge",))
     rate = {name: run.value / run.seconds for name, run in runs.items()}
     floor = runs["bare"].seconds / len(os.sched_getaffinity(0))
     say(
         "merge",
-        f"{FILES:,} JSON files: {rate['ours']:,.0f} rows/s, {rate['ours'] / rate['usual']:.1f} "
+        f"{files:,} JSON files: {rate['ours']:,.0f} rows/s, {rate['ours'] / rate['usual']:.1f} "
         f"times the usual loop's and {rate['ours'] / rate['bare']:.1f} times those of json.load "
-        f"alone (spread over the cores that would be {FILES / floor:,.0f}); the whole merge of "
+        f"alone (spread over the cores that would be {files / floor:,.0f}); the whole merge of "
         f"{merged.value:,} products {merged.seconds:.1f} s, {merged.peak_mb} MB",
-        files=FILES,
+        files=files,
         rows_per_s=rate,
         faster_than_usual=rate["ours"] / rate["usual"],
         faster_than_bare=rate["ours"] / rate["bare"],

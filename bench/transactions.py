@@ -23,6 +23,7 @@ from pathlib import Path
 ROWS, FULL = 5_000_000, 31_800_000
 ARTICLES, CUSTOMERS = 105_000, 1_360_000  # as in the download
 CHUNK = 1_000_000
+IMPORTS = ("common.sources",)  # DuckDB and pandas, which no way is charged for
 # A few articles sell most: the square of an even draw. Prices are integers over 59,000.
 MADE = """
 COPY (SELECT '2020-09-' || lpad((1 + n % 30)::VARCHAR, 2, '0') AS t_dat,
@@ -79,7 +80,9 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--full", action="store_true", help=f"{FULL:,} rows, without the others")
-    rows = FULL if parser.parse_args().full else ROWS
+    parser.add_argument("--rows", type=int, help=f"how many, of all ways ({ROWS:,})")
+    args = parser.parse_args()
+    rows = FULL if args.full else args.rows or ROWS
 
     from bench.measure import alone, say, slope
 
@@ -88,7 +91,7 @@ def main() -> None:
         files = [Path(folder) / f"{size}.csv" for size in sizes]
         for path, size in zip(files, sizes, strict=True):
             make(path, size)
-        mine = [alone(ours, path) for path in files]
+        mine = [alone(ours, path, imports=IMPORTS) for path in files]
         run = mine[-1]
         started = time.perf_counter()
         line_ends(files[-1])
@@ -106,8 +109,8 @@ def main() -> None:
             "exponent": slope(sizes, [one.seconds for one in mine]),
             "floor_s": floor,
         }
-        if rows == ROWS:
-            theirs, usual = alone(study, files[-1]), alone(plain, files[-1])
+        if not args.full:
+            theirs, usual = (alone(way, files[-1], imports=IMPORTS) for way in (study, plain))
             figures |= {
                 "study_s": theirs.seconds,
                 "plain_s": usual.seconds,

@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "data" / "results"
 DOCS = ROOT / "docs"
 READMES = {"en": ROOT / "README.md", "ko": ROOT / "README.ko.md"}
+BENCHES = ROOT / "bench" / "README.md"  # in English only
 MARKED = re.compile(r"(<!-- table: (\S+) (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 MANIFEST_FIELDS = (
     "artifact command git versions hardware preset seed limit settings seconds peak_memory_mb"
@@ -130,7 +131,7 @@ def main() -> None:
         name = args.data_dir.resolve().name
         adopt(args.data_dir, KEPT / name)
         adopt_pictures(args.data_dir, name)
-    for language, path in READMES.items():
+    for language, path in [*READMES.items(), ("en", BENCHES)]:
         text = rewrite(path, language)
         with atomic(path) as part:
             part.write_text(text, "utf-8")

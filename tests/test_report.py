@@ -78,7 +78,7 @@ def cells(markdown, row):
 
 
 def test_both_readmes_hold_what_the_kept_results_say():
-    for language, path in report.READMES.items():
+    for language, path in [*report.READMES.items(), ("en", report.BENCHES)]:
         assert path.read_text("utf-8") == report.rewrite(path, language), (
             f"{path.name} is not up to date; write it with: python -m common.report"
         )
@@ -276,3 +276,13 @@ def test_code_blocks_of_the_readmes_are_commands_that_exist():
                     makefile = (report.ROOT / "Makefile").read_text()
                     assert re.search(rf"^{words[1]}:", makefile, re.MULTILINE), line
     assert len(scripts) == 8
+
+
+def test_what_the_benches_said_is_kept_as_they_said_it(tmp_path):
+    folder = tmp_path / "bench"
+    folder.mkdir()
+    assert "Not run yet" in markdown.markdown(tables.read(folder), "benches")
+    line = {"bench": "merge", "said": "twice as fast", "hardware": "2 CPU cores", "ratio": 2.0}
+    (folder / "merge.jsonl").write_text(json.dumps(line) + "\n")
+    made = markdown.markdown(tables.read(folder), "benches")
+    assert cells(made, "merge") == ["merge", "twice as fast", "2 CPU cores"]

@@ -21,7 +21,7 @@ from common.tables.price_sources import (
 from common.tables.prices import above_ceiling, groups, price, ranges
 from common.tables.retrieval import retrieval
 from common.tables.texts import attributes, completion, extraction, reading_cost, summary
-from common.tables.whole_run import cost, published
+from common.tables.whole_run import benches, cost, published
 
 __all__ = ["BASELINES", "CEILING", "KIND_OF", "MANIFEST", "TABLES", "Kept", "above_ceiling", "read"]
 
@@ -52,6 +52,7 @@ TABLES = {
         digits,
         cost,
         published,
+        benches,
     )
 }
 

@@ -1,7 +1,7 @@
 """What is kept of a run, and what every table does with it: rows of cells, averaged over seeds."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 MANIFEST = ".meta.json"
@@ -41,6 +41,9 @@ class Kept:
     manifests: dict[str, dict]
     stages: dict[str, list[str]]  # kind -> the results tables it was read from
     ceiling: dict[str, float]  # of a drawn catalogue: the R2 that no model can beat, else empty
+    benches: list[dict] = field(
+        default_factory=list
+    )  # what the benches said last, a dictionary a line
 
 
 def read(folder: Path) -> Kept:
@@ -64,6 +67,11 @@ def read(folder: Path) -> Kept:
         manifests,
         stages,
         json.loads(ceiling.read_text("utf-8")) if ceiling.exists() else {},
+        [
+            json.loads(line)
+            for path in sorted(folder.glob("*.jsonl"))
+            for line in path.read_text("utf-8").splitlines()
+        ],
     )
 
 

@@ -55,3 +55,13 @@ def published(kept: Kept) -> list[list[str]]:
         ours = [mean(frame[frame["model"] == one][column], "{:.3f}") for one in models]
         rows.append([title, str(figure), *ours])
     return rows
+
+
+def benches(kept: Kept) -> list[list[str]]:
+    """What each bench said when it last ran."""
+    if not kept.benches:
+        raise KeyError("no benches")
+    return [
+        ["bench", "said", "hardware"],
+        *([one["bench"], one["said"], one["hardware"]] for one in kept.benches),
+    ]

@@ -1,0 +1,69 @@
+"""Runs the benches one after the other and keeps what they say in ``data/results/bench/``.
+
+    python -m bench                       all of them (make bench)
+    python -m bench transactions merge    these; what the others said last stays
+
+A file of JSON lines a bench; ``python -m common.report`` makes the table of ``bench/README.md``.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from common.artifacts import Paths, StageError, atomic
+from common.cli import run
+from common.report import KEPT
+
+COMMANDS = {
+    "transactions": [],
+    "merge": [],
+    "llm": [],
+    "embed": [],
+    "train": ["--features", "listing"],
+    "pipeline": [],
+}
+
+
+def keep(name: str, options: list[str]) -> None:
+    """Runs one bench, shows its sentences, and keeps its lines when it has ended well."""
+    print(f"== {name}", flush=True)
+    command = [sys.executable, "-m", f"bench.{name}", *options]
+    lines = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if line.startswith('{"bench"'):
+                lines.append(json.loads(line))
+            else:
+                print(line, end="", flush=True)
+    if process.returncode or not lines:
+        raise StageError(f"bench.{name} failed; what it said last time is kept")
+    with atomic(Path(KEPT) / "bench" / f"{name}.jsonl") as part:
+        part.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(COMMANDS)} (all)")
+    parser.add_argument("--data-dir", default="data/sample", help="what train learns from")
+    parser.add_argument("--raw-dir", help="its downloads (<data-dir>/raw)")
+    args = parser.parse_args()
+    for name in args.names:
+        if name not in COMMANDS:
+            parser.error(f"{name} is none of {', '.join(COMMANDS)}")
+    for name in args.names or COMMANDS:
+        options = COMMANDS[name]
+        if name == "train":
+            options = ["--data-dir", args.data_dir, *options]
+            options += ["--raw-dir", args.raw_dir] if args.raw_dir else []
+            if not Paths(args.data_dir).clusters.exists():
+                print(f"== train left out: {args.data_dir} holds no finished run (make demo)")
+                continue
+        keep(name, options)
+
+
+if __name__ == "__main__":
+    run(main)
