@@ -29,7 +29,10 @@ demo: setup
 	$(RUN) Classification_with_CLIP.py --data-dir data/sample
 	$(RUN) regression_ML.py --data-dir data/sample
 	$(RUN) regression_DL_SOTA.py --data-dir data/sample
+	$(RUN) -m common.completion --data-dir data/sample
+	$(RUN) -m common.calibrate --data-dir data/sample
 	$(RUN) -m common.report --data-dir data/sample --show
+	$(RUN) predict_price.py --data-dir data/sample --text "Women navy linen shirt with long sleeves"
 
 bench: setup
 	$(RUN) -m bench

@@ -22,6 +22,7 @@ COMMANDS = {
     "llm": [],
     "embed": [],
     "train": ["--features", "listing"],
+    "predict": [],
     "pipeline": [],
 }
 
@@ -48,7 +49,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(COMMANDS)} (all)")
-    parser.add_argument("--data-dir", default="data/sample", help="what train learns from")
+    parser.add_argument("--data-dir", default="data/sample", help="what train learns from, and predict with")
     parser.add_argument("--raw-dir", help="its downloads (<data-dir>/raw)")
     args = parser.parse_args()
     for name in args.names:
@@ -56,7 +57,7 @@ def main() -> None:
             parser.error(f"{name} is none of {', '.join(COMMANDS)}")
     for name in args.names or COMMANDS:
         options = COMMANDS[name]
-        if name == "train":
+        if name in ("train", "predict"):
             options = ["--data-dir", args.data_dir, *options]
             options += ["--raw-dir", args.raw_dir] if args.raw_dir else []
             if not Paths(args.data_dir).clusters.exists():

@@ -3,6 +3,12 @@
 from common.tables import KIND_OF, TABLES, Kept
 
 KOREAN = {
+    "brings": "주어진 것",
+    "what": "대상",
+    "listings": "건수",
+    "priced": "가격 제시",
+    "with a doubt": "의심과 함께 제시",
+    "refused": "거절",
     "experiment": "실험",
     "features": "특성",
     "model": "모델",

@@ -84,11 +84,7 @@ def ours(
     """
     rows = np.concatenate([train, validation])
     usd = table["price_usd"].to_numpy(np.float32)[rows]
-    members = OURS_NETWORK["members"]
-    fold = np.empty(len(rows), np.int64)
-    folds = GroupKFold(members, shuffle=True, random_state=seed)
-    for number, (_, left_out) in enumerate(folds.split(rows, groups=table["group"].iloc[rows])):
-        fold[left_out] = number
+    fold = folds(table["group"].iloc[rows], OURS_NETWORK["members"], seed)
 
     prices = torch.from_numpy(usd)
     log_scale, usd_scale = _scale(prices.log()), _scale(prices)
@@ -117,6 +113,15 @@ def ours(
     priced = model.network.prices(outputs)[unseen]
     model.margins = Margins.calibrate(usd, priced, low, high)
     return model, history, rows
+
+
+def folds(groups: pd.Series, members: int, seed: int) -> np.ndarray:
+    """The member that leaves out each row (n_rows,); a group of products is left out together."""
+    fold = np.empty(len(groups), np.int64)
+    parts = GroupKFold(members, shuffle=True, random_state=seed)
+    for number, (_, left_out) in enumerate(parts.split(groups, groups=groups)):
+        fold[left_out] = number
+    return fold
 
 
 def _batch_size(rows: int) -> int:

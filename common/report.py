@@ -1,12 +1,13 @@
 """The tables of the README, written from the results of the runs kept in the repository.
 
-    python -m common.report                                  rewrite README.md and README.ko.md
+    python -m common.report                                  rewrite both READMEs and the cards
     python -m common.report --data-dir data/sample --show    print the tables of a run
     python -m common.report --data-dir data/study --adopt    keep its small results, then rewrite
 
 Reads  data/results/<run>/ (with --show and --adopt: <data-dir>)
-Writes what stands between `<!-- table: RUN TABLE -->` and `<!-- end -->` in both READMEs; with
-       --adopt also data/results/<name of the data-dir>/ and the pictures in docs/
+Writes what stands between `<!-- table: RUN TABLE -->` and `<!-- end -->` in both READMEs and both
+       cards (MODEL_CARD.md, DATA_CARD.md); with --adopt also data/results/<name of the data-dir>/
+       and the pictures in docs/
 """
 
 import argparse
@@ -27,6 +28,7 @@ KEPT = ROOT / "data" / "results"
 DOCS = ROOT / "docs"
 READMES = {"en": ROOT / "README.md", "ko": ROOT / "README.ko.md"}
 BENCHES = ROOT / "bench" / "README.md"  # in English only
+CARDS = (ROOT / "MODEL_CARD.md", ROOT / "DATA_CARD.md")
 MARKED = re.compile(r"(<!-- table: (\S+) (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 MANIFEST_FIELDS = (
     "artifact command git versions hardware preset seed limit settings seconds peak_memory_mb"
@@ -131,7 +133,8 @@ def main() -> None:
         name = args.data_dir.resolve().name
         adopt(args.data_dir, KEPT / name)
         adopt_pictures(args.data_dir, name)
-    for language, path in [*READMES.items(), ("en", BENCHES)]:
+    english = [("en", path) for path in (BENCHES, *CARDS)]
+    for language, path in [*READMES.items(), *english]:
         text = rewrite(path, language)
         with atomic(path) as part:
             part.write_text(text, "utf-8")

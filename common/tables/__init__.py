@@ -1,5 +1,6 @@
 """Results of a run -> the tables of the README, as rows of cells; the first row is the heading."""
 
+from common.tables.appraisal import appraisal, doubt
 from common.tables.kept import BASELINES, CEILING, MANIFEST, Kept, read
 from common.tables.labels import (
     classes,
@@ -36,6 +37,8 @@ TABLES = {
         price,
         ranges,
         groups,
+        appraisal,
+        doubt,
         trees,
         leak,
         leak_audit,

@@ -11,6 +11,8 @@ CEILING = "ceiling.json"
 KINDS = {
     "price": "r2_log",
     "ranges": "coverage",
+    "appraisal": "door_mdape",
+    "doubt": "refused_share",
     "classification": "f1_macro",
     "retrieval": "text_to_image@1",
     "classes": "support",

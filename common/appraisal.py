@@ -1,0 +1,380 @@
+"""A fair price for one listing: what a photo, a text or both are worth in USD, and how sure it is.
+
+Works on a machine that has only ``<data-dir>/models/``. The sentences that people are shown stand
+elsewhere; here are codes, of the closed lists ``REFUSALS`` and ``DOUBTS``. Which part of a listing
+is trusted, and the threshold, see :mod:`common.doubt`; how the ranges are calibrated for what a
+listing brings, see :mod:`common.calibrate`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from common.artifacts import StageError, require
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+# Why there is no price: neither photo nor text that can be used; a photo of no garment, alone.
+REFUSALS = ("nothing_to_go_by", "no_garment")
+# Why the range is wide: the photo shows no garment and the text alone counts; the text cannot be
+# read and the photo alone counts; the brand was never seen; the parts contradict each other.
+DOUBTS = ("no_garment", "unclear_text", "unknown_brand", "contradiction")
+DOUBTFUL = 0.5  # from here on a part of a listing is set aside
+FOLDER = "appraisal"
+AT_ONCE = 32  # listings
+LEAST_MOVE = 0.005  # of the price, below which a piece is not said to have moved it
+PIECES = 6  # named at most
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a seller gives; any part may be missing.
+
+    known: columns of the product table that the seller states, such as brand or normalized_gender.
+    """
+
+    text: str = ""
+    image: Path | Image | None = None
+    known: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Label:
+    """A class and its calibrated confidence, 0..1."""
+
+    value: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Comparable:
+    """A product that the models know. image: its file, None where the raw data is not there."""
+
+    product_key: str
+    title: str
+    price_usd: float
+    similarity: float
+    image: Path | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a listing is worth. The three prices are None where it is not priced (``refusal``).
+
+    doubt: 0..1, see :mod:`common.doubt`. labels: category, gender, usage. read: attributes that
+    the text states. inferred: those that it does not. moved: pieces of the listing and the USD
+    that each adds to the price, the strongest first.
+    """
+
+    price_usd: float | None
+    low_usd: float | None
+    high_usd: float | None
+    refusal: str | None
+    doubts: tuple[str, ...]
+    doubt: float
+    labels: dict[str, Label]
+    read: dict[str, str]
+    inferred: dict[str, Label]
+    comparables: tuple[Comparable, ...]
+    moved: tuple[tuple[str, float], ...]
+
+
+class Appraiser:
+    """Prices listings with the models of a data folder.
+
+    trained: which data the models learned from, when, and with which preset.
+    """
+
+    def __init__(self, models, index, kept: dict, paths, completion=None, llm=None):
+        from common.door import Reader
+        from common.doubt import Thresholds
+        from common.price_range import Margins
+
+        self.models, self.index, self.completion, self.llm = models, index, completion, llm
+        self.reader = Reader(kept["spelling"], kept["words"])
+        self.thresholds = Thresholds(**kept["thresholds"])
+        self.margins = {kind: Margins(**one) for kind, one in kept["margins"].items()}
+        self.unknown_brand = kept["unknown_brand"]
+        self.trained = kept["trained"]
+        self._raw = paths.raw
+
+    @classmethod
+    def load(cls, args: argparse.Namespace) -> Appraiser:
+        """Loads what ``args`` (of :func:`common.cli.parse`) name.
+
+        Raises StageError, naming the command, when a model is missing or was made anew since.
+        """
+        paths, maker = args.paths, f"python -m common.calibrate --data-dir {args.data_dir}"
+        from common import valuing
+
+        models = valuing.Models(args)
+        kept = json.loads(require(paths.model(FOLDER, "door.json"), maker).read_text("utf-8"))
+        if kept["models"] != valuing.prints(paths, args.seed[0]):
+            raise StageError(
+                f"{paths.model(FOLDER)} was made for other models than those that lie there; "
+                f"make it anew with: {maker}"
+            )
+        from common.comparables import Index
+        from common.completion import MODEL, Completion
+
+        index = Index.load(paths.model(FOLDER, "index.safetensors"))
+        completion = paths.model(*MODEL)
+        completion = Completion.load(completion) if completion.exists() else None
+        llm = None
+        if getattr(args, "llm_read", False):
+            from common import llm as engines
+
+            llm = engines.engine(args)
+        return cls(models, index, kept, paths, completion, llm)
+
+    def appraise(self, listings: Sequence[Listing]) -> list[Answer]:
+        """Prices listings, some at once.
+
+        Raises :class:`common.images.BrokenImageError` for a picture that cannot be decoded and
+        :class:`common.uploads.TextTooLongError`; whoever has many listings checks them first.
+        """
+        answers = []
+        for start in range(0, len(listings), AT_ONCE):
+            answers += self._some(listings[start : start + AT_ONCE])
+        return answers
+
+    # --- what is trusted -----------------------------------------------------------------------
+
+    def _some(self, listings: Sequence[Listing]) -> list[Answer]:
+        from common import uploads
+
+        texts = [uploads.text(one.text) for one in listings]
+        known = [dict(one.known) for one in listings]
+        return self.judge(*self._embedded(listings, texts), texts, known)
+
+    def judge(self, image, text, texts, known) -> list[Answer]:
+        """Answers by embeddings (n, d), NaN where there is none, texts and stated fields."""
+        import numpy as np
+
+        from common import doubt
+
+        image, text = image.copy(), text.copy()
+        far = doubt.distances(self.index, image, text)
+        words = np.array([self.reader.unknown_words(one) for one in texts])
+        doubts = np.stack(
+            [self.thresholds.of_photo(far[0]), self.thresholds.of_text(far[1], words)], axis=1
+        )
+        seen = doubts < DOUBTFUL  # False where there is none
+        read = [
+            self._read(one) if trusted else dict.fromkeys(("brand", *_READ), "")
+            for one, trusted in zip(texts, seen[:, 1], strict=True)
+        ]
+        given = ~np.isnan(doubts)
+        image[~seen[:, 0]], text[~seen[:, 1]] = np.nan, np.nan
+        priced = self._priced(known, read, image, text)
+        answers = []
+        for row in range(len(texts)):
+            least = float(np.nanmin(doubts[row])) if given[row].any() else 1.0
+            if not seen[row].any():
+                refusal = "no_garment" if given[row, 0] else "nothing_to_go_by"
+                answers.append(_refused(refusal, least))
+                continue
+            aside = [
+                code
+                for code, part in (("no_garment", 0), ("unclear_text", 1))
+                if given[row, part] and not seen[row, part]
+            ]
+            answers.append(self._answer(priced, row, least, aside))
+        return answers
+
+    def _embedded(self, listings, texts):
+        """Embeddings of photos and texts, NaN where there is none: two arrays (n, d)."""
+        import numpy as np
+
+        width = self.index.image.shape[1], self.index.text.shape[1]
+        image, text = (np.full((len(listings), one), np.nan, np.float32) for one in width)
+        rows = [row for row, one in enumerate(listings) if one.image is not None]
+        if rows:
+            with ThreadPoolExecutor(2) as pool:  # Pillow decodes without the interpreter's lock
+                photos = list(pool.map(_photo, (listings[row].image for row in rows)))
+            image[rows] = self.models.encoder.images(photos)
+        rows = [row for row, one in enumerate(texts) if one]
+        if rows:
+            told = [texts[row].replace("\n", ". ") for row in rows]
+            text[rows] = self.models.encoder.texts(told)
+        return image, text
+
+    def _read(self, text: str) -> dict[str, str]:
+        """What the rules read, and the language model, if there is one, where they find nothing."""
+        found = self.reader.read(text)
+        if self.llm is None:
+            return found
+        from common import attributes, prompts
+
+        title, _, description = text.partition("\n" if "\n" in text else ". ")
+        wanted = attributes.gaps(found, house_brand=False)
+        if wanted:
+            request = prompts.request(title, description, wanted)
+            for _, reply in self.llm([request]):
+                said, _ = attributes.grounded(request, reply, text)
+                found |= {name: value for name, value in said.items() if value}
+        return found
+
+    # --- what it is worth ----------------------------------------------------------------------
+
+    def _priced(self, known, read, image, text) -> dict:
+        """All that is computed for several listings at once."""
+        import numpy as np
+
+        models, nothing = self.models, np.full_like
+        whole = models.features(self.reader, read, image, text, known)
+        alone = [
+            models.features(self.reader, read, image, nothing(text, np.nan), known),
+            models.features(self.reader, read, nothing(image, np.nan), text, known),
+        ]
+        found = {"read": read, "known": known, "image": image, "text": text}
+        found["labels"], found["matrix"] = whole.labels, whole.matrix
+        found["apart"] = [one.labels["category"] for one in alone]
+        found["ranges"] = [self._range(one.matrix, image, text) for one in (whole, *alone)]
+        if self.completion:
+            found["inferred"] = self.completion.infer(image, text)
+        found["similarity"] = self.index.similarity(image, text)
+        return found
+
+    def _range(self, matrix, image, text):
+        """USD, low and high (3, n), by the margins of what each listing brings."""
+        import numpy as np
+
+        prices, quantiles = self.models.outputs(matrix)
+        usd, ends = prices.mean(axis=1), quantiles.mean(axis=1)
+        made = np.stack([usd, usd, usd])
+        for kind, rows in kinds(image, text).items():
+            if len(rows):
+                low, high = ends[rows, 0], ends[rows, -1]
+                made[1:, rows] = self.margins[kind].interval(usd[rows], low, high)
+        return made
+
+    def _answer(self, priced: dict, row: int, least: float, aside: list[str]) -> Answer:
+        import numpy as np
+
+        usd, low, high = (float(one) for one in priced["ranges"][0][:, row])
+        read, known = priced["read"][row], priced["known"][row]
+        doubts, labels = list(aside), self._labels(priced, row)
+        brand = known.get("brand") or read["brand"]
+        if brand and not self.reader.knows(brand):
+            doubts.append("unknown_brand")
+            low, high = low * np.exp(-self.unknown_brand), high * np.exp(self.unknown_brand)
+        if self._contradicts(priced, row):
+            doubts.append("contradiction")
+            both = not (np.isnan(priced["image"][row, 0]) or np.isnan(priced["text"][row, 0]))
+            ends = [one[:, row] for one in priced["ranges"][1:]] if both else []
+            low, high = min([low, *(one[1] for one in ends)]), max([high, *(o[2] for o in ends)])
+        inferred = {
+            name: Label(str(value[row]), float(sure[row]))
+            for name, (value, sure) in priced.get("inferred", {}).items()
+        }
+        stated = {name: value for name, value in read.items() if value}
+        return Answer(
+            usd,
+            float(low),
+            float(high),
+            None,
+            tuple(doubts),
+            least,
+            labels,
+            stated,
+            inferred,
+            self._comparables(priced["similarity"][row], labels["category"].value),
+            self._moved(priced, row, usd),
+        )
+
+    def _labels(self, priced: dict, row: int) -> dict[str, Label]:
+        from common.dataset import TASKS
+
+        found = {}
+        for task, odds in priced["labels"].items():
+            best = odds[row].argmax()
+            name = self.models.labeller.classes[task][best]
+            stated = priced["known"][row].get(TASKS[task][0])
+            found[task] = Label(stated, 1.0) if stated else Label(name, float(odds[row, best]))
+        return found
+
+    def _contradicts(self, priced: dict, row: int) -> bool:
+        from common import doubt
+
+        found = [priced["apart"][0][[row]], priced["apart"][1][[row]]]
+        there = [priced["image"][row, 0] == priced["image"][row, 0]]
+        there.append(priced["text"][row, 0] == priced["text"][row, 0])
+        if all(there) and doubt.agreement(*found)[0] < self.thresholds.agreement:
+            return True
+        stated = priced["known"][row].get("normalized_category")
+        classes = self.models.labeller.classes["category"]
+        if stated not in classes:
+            return False
+        return priced["labels"]["category"][row, classes.index(stated)] < self.thresholds.agreement
+
+    def _comparables(self, similarity, category: str) -> tuple[Comparable, ...]:
+        found, columns = [], self.index.columns
+        for row in self.index.nearest(similarity, category):
+            image = self._raw / columns["image_path"][row]
+            found.append(
+                Comparable(
+                    columns["product_key"][row],
+                    columns["title"][row],
+                    float(columns["price_usd"][row]),
+                    float(similarity[row]),
+                    image if image.is_file() else None,
+                )
+            )
+        return tuple(found)
+
+    def _moved(self, priced: dict, row: int, usd: float) -> tuple[tuple[str, float], ...]:
+        """Each piece is taken away in turn, the others stay: what the price then lacks."""
+        import numpy as np
+
+        from common.door import PIECES as COLUMNS_OF
+
+        own, names, without = priced["matrix"][row], [], []
+        for name, taken in {"photo": ("photo",), "text": ("text",), **COLUMNS_OF}.items():
+            places = self.models.block(taken)
+            if len(places) and not np.isnan(own[places]).all():
+                names.append(name)
+                without.append(own.copy())
+                without[-1][places] = np.nan
+        if not names:
+            return ()
+        prices = self.models.outputs(np.stack(without))[0].mean(axis=1)
+        added = [(name, float(usd - one)) for name, one in zip(names, prices, strict=True)]
+        added = [one for one in added if abs(one[1]) >= LEAST_MOVE * usd]
+        return tuple(sorted(added, key=lambda one: -abs(one[1]))[:PIECES])
+
+
+_READ = ("material", "care", "style", "item", "other")
+
+
+def kinds(image, text) -> dict[str, object]:
+    """Rows by what they bring: "photo and text", "photo", "text"."""
+    import numpy as np
+
+    photo, words = ~np.isnan(image[:, 0]), ~np.isnan(text[:, 0])
+    return {
+        "photo and text": np.flatnonzero(photo & words),
+        "photo": np.flatnonzero(photo & ~words),
+        "text": np.flatnonzero(~photo & words),
+    }
+
+
+def _photo(source):
+    """A picture that may be decoded, its size checked."""
+    from common import uploads
+
+    if isinstance(source, str | Path):
+        return uploads.picture(source)
+    uploads.check_size(source)
+    return source
+
+
+def _refused(refusal: str, doubt: float) -> Answer:
+    return Answer(None, None, None, refusal, (), doubt, {}, {}, {}, (), ())

@@ -1,0 +1,110 @@
+"""The kept models that price one listing, loaded without what only a stage needs.
+
+Of the embedded preset the CLIP is loaded by :mod:`common.lite`, of the others by open_clip.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from common import cli, presets
+from common.artifacts import Paths, fingerprint, require
+from common.door import Labeller, Reader, columns
+from common.price_model import PriceModel
+
+PRICE = "regression_DL_SOTA/ours_metadata-embedding_listing_grouped_seed{seed}.safetensors"
+LABELS = "clip_fusion_mixed_seed_{seed}.safetensors"
+
+
+def files(paths: Paths, seed: int) -> dict[str, Path]:
+    """The two networks' files. Raises StageError that names the stage which makes them."""
+    data = f"--data-dir {paths.data}"
+    return {
+        "price": require(
+            paths.model(PRICE.format(seed=seed)),
+            f"python regression_DL_SOTA.py {data} --experiment metadata",
+        ),
+        "labels": require(
+            paths.model(LABELS.format(seed=seed)), f"python Classification_with_CLIP.py {data}"
+        ),
+    }
+
+
+def prints(paths: Paths, seed: int) -> dict[str, str]:
+    """What identifies the two networks."""
+    return {name: fingerprint(path) for name, path in files(paths, seed).items()}
+
+
+@dataclass
+class Features:
+    """What the price model sees of listings, and what was made of them on the way.
+
+    matrix: float32 (n, n_features). labels: probabilities (n, n_classes) by task.
+    """
+
+    matrix: np.ndarray
+    labels: dict[str, np.ndarray]
+
+
+class Models:
+    """The CLIP, the labelling network and the price network of a data folder."""
+
+    def __init__(self, args: argparse.Namespace):
+        found = files(args.paths, args.seed[0])
+        self.device = cli.device(args)
+        self.labeller = Labeller(found["labels"], self.device)
+        self.price = PriceModel.load(found["price"])
+        self.price.network.to(self.device)
+        self._args, self._encoder = args, None
+
+    @property
+    def encoder(self):
+        """Embeds pictures and texts; loaded when it is first asked for."""
+        if self._encoder is None:
+            if presets.clip_identity(self._args)["name"] == presets.FASHION_LITE:
+                from common.lite import Lite
+
+                folder = self._args.paths.model(presets.FASHION_LITE)
+                self._encoder = Lite(folder, self.device)
+            else:
+                from common.embeddings import Encoder
+
+                self._encoder = Encoder(presets.clip(self._args, self.device))
+        return self._encoder
+
+    def features(
+        self,
+        reader: Reader,
+        read: Sequence[Mapping[str, str]],
+        image: np.ndarray,
+        text: np.ndarray,
+        known: Sequence[Mapping[str, str]],
+    ) -> Features:
+        """image, text: embeddings (n, d), NaN where there is none. read, known: as in the door."""
+        labels = self.labeller(image, text)
+        named = {
+            task: [self.labeller.classes[task][best] for best in odds.argmax(axis=1)]
+            for task, odds in labels.items()
+        }
+        table = columns(reader, read, named, known)
+        return Features(self.price.encoder.matrix(table, image, text), labels)
+
+    def outputs(self, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """USD by each member (n, members), and quantiles of the log price (n, members, 3)."""
+        made = self.price.outputs(matrix, self.device)
+        return self.price.network.prices(made), self.price.network.quantiles(made)
+
+    def block(self, pieces: Sequence[str]) -> np.ndarray:
+        """The places of the matrix that these columns, or "photo" and "text", take."""
+        encoder = self.price.encoder
+        widths = {"photo": encoder.image_width, "text": encoder.text_width}
+        widths |= {name: len(values) + 1 for name, values in encoder.categories.items()}
+        found, start = [], 0
+        for name, width in widths.items():
+            if name in pieces:
+                found += range(start, start + width)
+            start += width
+        return np.array(found, int)
