@@ -49,7 +49,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(COMMANDS)} (all)")
-    parser.add_argument("--data-dir", default="data/sample", help="what train learns from, and predict with")
+    parser.add_argument("--data-dir", default="data/sample", help="of train and predict")
     parser.add_argument("--raw-dir", help="its downloads (<data-dir>/raw)")
     args = parser.parse_args()
     for name in args.names:
@@ -61,7 +61,7 @@ def main() -> None:
             options = ["--data-dir", args.data_dir, *options]
             options += ["--raw-dir", args.raw_dir] if args.raw_dir else []
             if not Paths(args.data_dir).clusters.exists():
-                print(f"== train left out: {args.data_dir} holds no finished run (make demo)")
+                print(f"== {name} left out: {args.data_dir} holds no finished run (make demo)")
                 continue
         keep(name, options)
 
