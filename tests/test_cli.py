@@ -10,11 +10,11 @@ from shell import ROOT, STAGES, run_stage
 from common import cli
 from common.artifacts import StageError
 
-HEAVY = "torch pandas sklearn transformers open_clip timm matplotlib duckdb numpy".split()
+HEAVY = "torch gradio pandas sklearn transformers open_clip timm matplotlib duckdb numpy".split()
 COMMON = "--data-dir --raw-dir --preset --limit --seed --device --split --force".split()
 
 
-@pytest.mark.parametrize("script", STAGES)
+@pytest.mark.parametrize("script", (*STAGES, "app.py"))
 def test_help_answers_without_loading_anything_heavy(script):
     code = (
         "import runpy, sys\n"
