@@ -132,6 +132,17 @@ def test_text_alone_by_keyboard(visit, appraiser):
     assert appraiser.seen[-1].text == "a red dress"
 
 
+def test_a_picture_of_the_camera_is_priced(visit, appraiser, folder):
+    visitor = visit(permissions=["camera"])
+    visitor.page.click("#photo [aria-label='Capture from camera']")
+    visitor.page.click("#photo button:has(.icon-wrap)")
+    visitor.page.click("#photo [aria-label='capture photo']")
+    visitor.page.wait_for_selector("#photo img")
+    visitor.ask()
+    assert min(appraiser.seen[-1].image.size) > 200
+    assert {path.name for path in photos(folder)} == {"photo.jpg"}
+
+
 def test_known_fields_reach_the_appraiser(visit, appraiser):
     visitor = visit()
     visitor.page.click("#known button")

@@ -155,19 +155,24 @@ def _head(language: str, answer) -> str:
 
 def result(language: str, answer, trained: Mapping[str, object]) -> str:
     """The card of an ``appraisal.Answer``; ``trained`` says which data the models learnt from."""
+    model = {key: trained.get(key, "?") for key in ("data", "created", "preset")}
+    return (
+        f'<article class="card result">{_head(language, answer)}'
+        f"{_body(language, answer) if answer.price_usd is not None else ''}"
+        f"<footer><p>{_say(language, 'model', **model)}</p></footer></article>"
+    )
+
+
+def _body(language: str, answer) -> str:
+    """What stands under a price. Where there is none it would claim what is not believed."""
     labels = "".join(
         _label(language, field, label.value, label.confidence)
         for field, label in answer.labels.items()
     )
-    priced = answer.price_usd is not None
-    model = {key: trained.get(key, "?") for key in ("data", "created", "preset")}
     return (
-        '<article class="card result">'
-        f"{_head(language, answer)}"
-        f"{_doubts(language, answer.doubts) if priced else ''}"
+        f"{_doubts(language, answer.doubts)}"
         f"{_section(language, 'moved', _moved(language, answer.moved))}"
         f"{_section(language, 'labels', labels and f'<dl class=labels>{labels}</dl>')}"
         f"{_section(language, 'attributes', _attributes(language, answer))}"
         f"{_section(language, 'comparables', _comparables(language, answer.comparables))}"
-        f"<footer><p>{_say(language, 'model', **model)}</p></footer></article>"
     )
