@@ -98,8 +98,8 @@ _SENTENCES = {
     "labels": ("What it is", "어떤 상품인가"),
     "sure": ("{percent} % sure", "확신도 {percent} %"),
     "moved": ("What moved the price", "가격에 영향을 준 것"),
-    "adds": ("{piece} adds {usd}", "{piece}: {usd} 올림"),
-    "takes": ("{piece} takes {usd} off", "{piece}: {usd} 내림"),
+    "adds": ("the {piece} adds {usd}", "{piece} 덕분에 {usd} 높습니다"),
+    "takes": ("the {piece} takes {usd} off", "{piece} 때문에 {usd} 낮습니다"),
     "attributes": ("Details", "세부 정보"),
     "read": ("Read in the text", "글에서 읽은 것"),
     "inferred": ("Inferred", "추정한 것"),
@@ -136,29 +136,31 @@ _PHOTOS = {
 # Why there is no price, or a wide range: the codes of the appraisal.
 _REASONS = {
     "nothing_to_go_by": (
-        "There is nothing to go by: no photo, and no text that says what it is.",
-        "판단할 근거가 없습니다. 사진도, 무엇인지 알려 주는 글도 없습니다.",
+        "There is nothing to go by: no photo, and no English text that says what it is.",
+        "판단할 근거가 없습니다. 사진도, 무엇인지 알려 주는 영어 글도 없습니다.",
     ),
     "no_garment": (
         "The photo does not seem to show clothing, shoes or accessories.",
         "사진에 옷, 신발, 액세서리가 보이지 않는 것 같습니다.",
     ),
-    "unlike_catalogue": (
-        "Nothing in the catalogue is like it.",
-        "상품 목록에 비슷한 것이 없습니다.",
+    "unclear_text": (
+        "The text could not be understood (English is), so the photo alone counts.",
+        "글을 이해하지 못해(영어만 읽습니다) 사진만 보았습니다.",
     ),
     "unknown_brand": (
         "The brand is not among those the model has learnt from.",
         "모델이 학습한 브랜드가 아닙니다.",
     ),
     "contradiction": (
-        "The text, the photo and the stated fields do not agree.",
+        "The text, the photo and what is stated do not agree.",
         "글, 사진, 입력한 정보가 서로 맞지 않습니다.",
     ),
 }
 
-# Fields, then labels.
+# Fields and the pieces of a listing, then labels.
 _WORDS = {
+    "photo": ("Photo", "사진"),
+    "text": ("Text", "글"),
     "category": ("Category", "카테고리"),
     "gender": ("Gender", "성별"),
     "usage": ("Usage", "용도"),
@@ -169,7 +171,13 @@ _WORDS = {
     "care": ("Care", "관리"),
     "style": ("Style", "스타일"),
     "item": ("Item", "품목"),
-    "main_item": ("Item", "품목"),
+    "other": ("Details", "특징"),
+    "sleeve": ("Sleeve", "소매"),
+    "fabric": ("Fabric", "원단"),
+    "pattern": ("Pattern", "무늬"),
+    "neck": ("Neck", "목선"),
+    "fit": ("Fit", "핏"),
+    "occasion": ("Occasion", "용도"),
     "Men": ("Men", "남성"),
     "Women": ("Women", "여성"),
     "Boys": ("Boys", "남아"),
@@ -230,10 +238,13 @@ def usd(amount: float) -> str:
     return f"${amount:,.0f}" if amount >= 999.995 else f"${amount:,.2f}"
 
 
-def moved(language: str, piece: str, amount: float) -> str:
-    """What one piece of the listing did to the price, as half a sentence."""
-    key = "adds" if amount >= 0 else "takes"
-    return say(language, key, piece=piece, usd=usd(abs(amount)))
+def moved(language: str, piece: str, value: str | None, amount: float) -> str:
+    """What one piece of the listing (``brand``, of that value) did to the price: a clause."""
+    name = word(language, piece)
+    name = name.lower() if language == "en" else name
+    if value:
+        name += f" ({word(language, value)})"
+    return say(language, "adds" if amount >= 0 else "takes", piece=name, usd=usd(abs(amount)))
 
 
 def choose(wanted: str | None, accepted: str | None) -> str:

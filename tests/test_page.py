@@ -72,7 +72,14 @@ def answer():
 
 def test_card_shows_the_answer_and_escapes_what_others_wrote(answer):
     html = card.result("en", answer, {**FakeAppraiser.trained, "data": "<i>mine</i>"})
-    for shown in ("$24.50", "$14.99", "97 % sure", "&lt;script&gt;alert(1)", "&lt;i&gt;mine"):
+    for shown in (
+        "$24.50",
+        "$14.99",
+        "97 % sure",
+        "brand (Levi&#x27;s) adds $6.40; the photo takes",
+        "&lt;script&gt;alert(1)",
+        "&lt;i&gt;mine",
+    ):
         assert shown in html
     assert "<script" not in html and "<i>mine" not in html
 

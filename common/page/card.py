@@ -18,6 +18,7 @@ from common.page import chart
 
 _SIDE = 320
 _NAME_LENGTH = 80
+_MOVED = 4
 
 
 def _say(language: str, key: str, **values: object) -> str:
@@ -88,11 +89,14 @@ def _section(language: str, key: str, body: str) -> str:
     return f"<section><h3>{_say(language, key)}</h3>{body}</section>" if body else ""
 
 
-def _moved(language: str, moved: Sequence[tuple[str, float]]) -> str:
-    if not moved:
+def _moved(language: str, answer) -> str:
+    if not answer.moved:
         return ""
-    halves = [phrases.moved(language, piece[:_NAME_LENGTH], usd) for piece, usd in moved]
-    said = "; ".join(halves)
+    values = answer.read | {field: label.value for field, label in answer.labels.items()}
+    said = "; ".join(
+        phrases.moved(language, piece, (values.get(piece) or "")[:_NAME_LENGTH], usd)
+        for piece, usd in answer.moved[:_MOVED]
+    )
     return f'<p class="moved">{escape(said[:1].upper() + said[1:])}.</p>'
 
 
@@ -155,7 +159,8 @@ def _head(language: str, answer) -> str:
 
 def result(language: str, answer, trained: Mapping[str, object]) -> str:
     """The card of an ``appraisal.Answer``; ``trained`` says which data the models learnt from."""
-    model = {key: trained.get(key, "?") for key in ("data", "created", "preset")}
+    model = {key: str(trained.get(key, "?")) for key in ("data", "created", "preset")}
+    model["created"] = model["created"][:10]  # of a time, the day
     return (
         f'<article class="card result">{_head(language, answer)}'
         f"{_body(language, answer) if answer.price_usd is not None else ''}"
@@ -171,7 +176,7 @@ def _body(language: str, answer) -> str:
     )
     return (
         f"{_doubts(language, answer.doubts)}"
-        f"{_section(language, 'moved', _moved(language, answer.moved))}"
+        f"{_section(language, 'moved', _moved(language, answer))}"
         f"{_section(language, 'labels', labels and f'<dl class=labels>{labels}</dl>')}"
         f"{_section(language, 'attributes', _attributes(language, answer))}"
         f"{_section(language, 'comparables', _comparables(language, answer.comparables))}"
