@@ -3,15 +3,8 @@
 import json
 from dataclasses import asdict
 
+from common import phrases
 from common.appraisal import Answer
-
-SENTENCES = {
-    "nothing_to_go_by": "There is nothing to go by: no photo, and no text that says what it is.",
-    "no_garment": "The photo does not seem to show clothing, shoes or accessories.",
-    "unclear_text": "The text could not be read and was left out.",
-    "unknown_brand": "The brand is not among those that the model has learnt from.",
-    "contradiction": "Photo, text and stated fields do not agree.",
-}
 
 
 def as_json(answer: Answer, trained: dict | None = None) -> str:
@@ -25,12 +18,12 @@ def as_json(answer: Answer, trained: dict | None = None) -> str:
 def plain(answer: Answer) -> str:
     """The answer as lines of text."""
     if answer.refusal:
-        return f"no price: {SENTENCES[answer.refusal]} (doubt {answer.doubt:.2f})"
+        return f"no price: {phrases.reason('en', answer.refusal)} (doubt {answer.doubt:.2f})"
     lines = [
         f"price       {answer.price_usd:.2f} USD, nine in ten between "
         f"{answer.low_usd:.2f} and {answer.high_usd:.2f}"
     ]
-    lines += [f"doubt       {SENTENCES[code]}" for code in answer.doubts]
+    lines += [f"doubt       {phrases.reason('en', code)}" for code in answer.doubts]
     lines += [
         f"{task:11} {label.value} ({label.confidence:.0%})" for task, label in answer.labels.items()
     ]

@@ -15,7 +15,8 @@ from common.artifacts import Paths, fingerprint, require
 from common.door import Labeller, Reader, columns
 from common.price_model import PriceModel
 
-PRICE = "regression_DL_SOTA/ours_metadata-embedding_listing_grouped_seed{seed}.safetensors"
+_RUN = "ours_metadata-embedding_listing_grouped_seed{seed}"
+PRICE = f"regression_DL_SOTA/regression_DL_SOTA_{_RUN}.safetensors"
 LABELS = "clip_fusion_mixed_seed_{seed}.safetensors"
 
 
