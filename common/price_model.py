@@ -21,6 +21,8 @@ NETWORKS = {network.__name__: network for network in (AdvancedMLP, PackedMLP)}
 
 # Rows per batch in prediction: bounds the memory, changes nothing else.
 PREDICT_BATCH = 4096
+# Rows whose features are in memory at once where a table is predicted.
+PREDICT_BLOCK = 16 * PREDICT_BATCH
 
 
 @dataclass
@@ -51,7 +53,9 @@ class PriceModel:
 
     def tensor(self, matrix: np.ndarray) -> torch.Tensor:
         """The network's input for rows of :meth:`Encoder.matrix`."""
-        return torch.from_numpy(np.nan_to_num((matrix - self.mean) / self.scale))
+        made = matrix - self.mean
+        made /= self.scale  # in place: of a million products a copy is gigabytes
+        return torch.from_numpy(np.nan_to_num(made, copy=False))
 
     def outputs(self, matrix: np.ndarray, device: torch.device):
         """What the network says of rows of :meth:`Encoder.matrix`."""
@@ -74,15 +78,27 @@ class PriceModel:
         self, table: pd.DataFrame, image: np.ndarray, text: np.ndarray, device="cpu"
     ) -> np.ndarray:
         """USD (n_rows,) of products given by their columns and their two embeddings."""
-        matrix = self.encoder.matrix(table, image, text)
-        return self.predict_matrix(matrix, torch.device(device))
+        found = [
+            self.predict_matrix(matrix, torch.device(device))
+            for matrix in self._matrices(table, image, text)
+        ]
+        return np.concatenate(found)
 
     def predict_range(
         self, table: pd.DataFrame, image: np.ndarray, text: np.ndarray, device="cpu"
     ) -> tuple[np.ndarray, ...]:
         """:meth:`predict` with the 90 % range: USD, low, high, each (n_rows,)."""
-        matrix = self.encoder.matrix(table, image, text)
-        return self.range_matrix(matrix, torch.device(device))
+        found = [
+            self.range_matrix(matrix, torch.device(device))
+            for matrix in self._matrices(table, image, text)
+        ]
+        return tuple(np.concatenate(part) for part in zip(*found, strict=True))
+
+    def _matrices(self, table: pd.DataFrame, image: np.ndarray, text: np.ndarray):
+        """The rows of :meth:`Encoder.matrix`, a block at a time; embeddings may be mapped."""
+        for start in range(0, max(len(table), 1), PREDICT_BLOCK):
+            rows = slice(start, start + PREDICT_BLOCK)
+            yield self.encoder.matrix(table.iloc[rows], image[rows], text[rows])
 
     def save(self, path: Path, **known: object) -> None:
         """Writes ``path`` (safetensors) and a JSON beside it; ``known`` is kept in the JSON."""

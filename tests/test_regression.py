@@ -13,7 +13,15 @@ import torch
 import regression_DL_SOTA
 import regression_ML
 from common import dataset as data
-from common import metrics, networks, price_range, price_recipes, price_trees, pricing
+from common import (
+    metrics,
+    networks,
+    price_model,
+    price_range,
+    price_recipes,
+    price_trees,
+    pricing,
+)
 from common.artifacts import StageError
 from common.price_model import PriceModel
 
@@ -159,6 +167,14 @@ def test_our_price_comes_with_a_range_and_without_what_a_listing_leaves_out(data
     nothing = np.full((len(test), dataset.text.shape[1]), np.nan, np.float32)
     without = model.predict(some, dataset.image[test], nothing)
     assert np.isfinite(without).all() and np.corrcoef(without, usd)[0, 1] > 0.8
+    # Block by block, with a last block that is not full.
+    listing = table.iloc[test], dataset.image[test], dataset.text[test]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(price_model, "PREDICT_BLOCK", 7)
+        in_blocks = model.predict_range(*listing)
+        np.testing.assert_allclose(model.predict(*listing), usd, rtol=1e-5)
+    for made, whole in zip(in_blocks, (usd, low, high), strict=True):
+        np.testing.assert_allclose(made, whole, rtol=1e-5)
     # A place that is not filled says nothing: it is fed as the mean of what was learned from.
     means = np.broadcast_to(model.mean[24:36], nothing.shape)
     np.testing.assert_allclose(without, model.predict(some, dataset.image[test], means), rtol=1e-4)
