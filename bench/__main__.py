@@ -23,10 +23,8 @@ COMMANDS = {
     "embed": [],
     "train": ["--features", "listing"],
     "predict": [],
-    "predict": [],
     "pipeline": [],
 }
-FINISHED = ("train", "predict")  # these begin with the artefacts of a finished run
 
 
 def keep(name: str, options: list[str]) -> None:
