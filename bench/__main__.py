@@ -57,7 +57,7 @@ def main() -> None:
             parser.error(f"{name} is none of {', '.join(COMMANDS)}")
     for name in args.names or COMMANDS:
         options = COMMANDS[name]
-        if name in FINISHED:
+        if name in ("train", "predict"):
             options = ["--data-dir", args.data_dir, *options]
             options += ["--raw-dir", args.raw_dir] if args.raw_dir else []
             if not Paths(args.data_dir).clusters.exists():
