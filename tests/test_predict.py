@@ -36,6 +36,14 @@ from common.images import BrokenImageError
 TEXT = "Linen shirt with long sleeves. A shirt in woven linen with a collar and buttons."
 
 
+def whole(path) -> bool:
+    try:
+        uploads.picture(path)
+    except BrokenImageError:
+        return False
+    return True
+
+
 def furnish(args, table):
     """All that pricing needs in a data folder: of these products, with networks barely trained."""
     from common import calibrate, classification, dataset, multitask, price_recipes
