@@ -136,6 +136,10 @@ def test_a_picture_of_the_camera_is_priced(visit, appraiser, folder):
     visitor = visit(permissions=["camera"])
     visitor.page.click("#photo [aria-label='Capture from camera']")
     visitor.page.click("#photo button:has(.icon-wrap)")
+    # Before the first frame is there, there is nothing to capture.
+    visitor.page.wait_for_function(
+        "document.querySelector('#photo video')?.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA"
+    )
     visitor.page.click("#photo [aria-label='capture photo']")
     visitor.page.wait_for_selector("#photo img")
     visitor.ask()
