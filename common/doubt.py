@@ -2,8 +2,9 @@
 
 A photo is strange by its distance from the training photos: one minus the mean cosine similarity
 to the five nearest, divided by the distance that all but ``STRANGEST`` of the validation photos
-keep. A text is strange by its distance from the training texts likewise, or by the share of its
-words that no training text has, whichever is more. Strangeness x becomes the doubt x / (1 + x) of
+keep. A text is strange by its distance from the training texts likewise, with some slack, since a
+seller writes in other words than a catalogue, or by the share of its words that no training text
+has, whichever is more. Strangeness x becomes the doubt x / (1 + x) of
 0..1, so that 0.5 is the threshold: from there on a photo or a text is set aside, and the price
 rests on what remains. The doubt of a listing is that of its least strange part; where it is 0.5
 or more nothing remains, and the listing is not priced (kNN distance: Sun et al.,
@@ -17,6 +18,7 @@ import numpy as np
 from common.comparables import Index, mean_of_nearest
 
 STRANGEST = 0.01  # of the validation listings, by each measure
+SELLERS_WORDS = 1.25  # times the distance that catalogue texts keep: two plain lines pass, by trial
 FEWEST_UNKNOWN = 0.75  # share of unknown words that is never held against a text
 
 
@@ -41,7 +43,7 @@ class Thresholds:
         high = 1 - STRANGEST
         return cls(
             float(np.quantile(photo, high)),
-            float(np.quantile(text, high)),
+            float(np.quantile(text, high)) * SELLERS_WORDS,
             float(max(FEWEST_UNKNOWN, min(0.95, np.quantile(words, high)))),
             float(np.quantile(agreement, STRANGEST)),
         )
