@@ -286,7 +286,7 @@ def test_a_full_disk_in_stage_1_leaves_nothing_half_written(sample_raw, tmp_path
 
 
 def test_a_full_disk_while_embedding_leaves_nothing_half_written(data, sample_raw):
-    for path in (*data.glob("*.npy*"), *(data / "cache").iterdir()):
+    for path in (*data.glob("*.npy*"), *(data / "cache").glob("*.sqlite*")):
         path.unlink()
     arguments = (PRICE, "--data-dir", data, "--raw-dir", sample_raw, *QUICK_PRICE)
     line = refused(run_stage(*arguments, **limited_to(40_000)))
@@ -340,12 +340,12 @@ def test_stage_1_goes_on_where_it_was_stopped(how, finished, sample_raw, tmp_pat
 
 @pytest.mark.parametrize("how", STOPS)
 def test_embedding_goes_on_where_it_was_stopped(how, finished, data, sample_raw):
-    for path in (*data.glob("*.npy*"), *(data / "cache").iterdir()):
+    for path in (*data.glob("*.npy*"), *(data / "cache").glob("*.sqlite*")):
         path.unlink()
     arguments = (PRICE, "--data-dir", data, "--raw-dir", sample_raw, *QUICK_PRICE)
 
     def begun() -> bool:
-        return any(path.stat().st_size > 50_000 for path in (data / "cache").iterdir())
+        return any(path.stat().st_size > 50_000 for path in (data / "cache").glob("*.sqlite*"))
 
     code, error = stop_when(start_stage(*arguments), begun, STOPS[how])
     assert code == (130 if how == "Ctrl-C" else -signal.SIGKILL)
