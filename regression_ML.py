@@ -44,7 +44,7 @@ TUNING_KEY = ("model", "trial")
 TUNED_ON = ("metadata + embedding", "listing")
 
 
-def models(seed: int, widths: tuple[int, int], trees: list[str]) -> dict:
+def models(seed: int, widths: tuple[int, ...], trees: list[str]) -> dict:
     """The models by name, unfitted, each with ``fit`` and ``predict``."""
     from sklearn.linear_model import LinearRegression, Ridge
     from sklearn.neighbors import KNeighborsRegressor
@@ -73,10 +73,12 @@ def keep(trees, encoder, path) -> None:
 
 def by_feature(encoder, trees) -> tuple[list, list]:
     """Names and gains of the metadata values, and of each embedding taken as a whole."""
-    gains, (image, text) = trees.model.feature_importances_, trees.read_widths
-    names = ["image embedding", "text embedding", *encoder.names[sum(trees.widths) :]]
-    both = image + text
-    return names, [gains[:image].sum(), gains[image:both].sum(), *gains[both:]]
+    import numpy as np
+
+    ends = np.cumsum(trees.read_widths)
+    *embeddings, columns = np.split(trees.model.feature_importances_, ends)
+    names = [*encoder.embeddings, *encoder.names[sum(encoder.widths) :]]
+    return names, [*(one.sum() for one in embeddings), *columns]
 
 
 def tune(args, matrix, usd, sides, widths) -> None:

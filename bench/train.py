@@ -11,7 +11,7 @@ Where there is a GPU both are trained there too, and the GPU's gain is said besi
 from bench import measure
 from common import cli
 
-RECIPES = {"study": "Advanced MLP", "ours": "Packed MLP"}
+RECIPES = {"study": "Advanced MLP", "ours": "MLP + kernel"}
 
 
 def train(args, recipe: str, features: str, device: str) -> dict:

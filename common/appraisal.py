@@ -173,7 +173,7 @@ class Appraiser:
         ]
         given = ~np.isnan(doubts)
         image[~seen[:, 0]], text[~seen[:, 1]] = np.nan, np.nan
-        priced = self._priced(known, read, image, text)
+        priced = self._priced(known, read, image, text, texts)
         answers = []
         for row in range(len(texts)):
             least = float(np.nanmin(doubts[row])) if given[row].any() else 1.0
@@ -224,16 +224,13 @@ class Appraiser:
 
     # --- what it is worth ----------------------------------------------------------------------
 
-    def _priced(self, known, read, image, text) -> dict:
+    def _priced(self, known, read, image, text, texts) -> dict:
         """All that is computed for several listings at once."""
         import numpy as np
 
         models, nothing = self.models, np.full_like
-        whole = models.features(self.reader, read, image, text, known)
-        alone = [
-            models.features(self.reader, read, image, nothing(text, np.nan), known),
-            models.features(self.reader, read, nothing(image, np.nan), text, known),
-        ]
+        parts = (image, text), (image, nothing(text, np.nan)), (nothing(image, np.nan), text)
+        whole, *alone = (models.features(self.reader, read, *part, known, texts) for part in parts)
         found = {"read": read, "known": known, "image": image, "text": text}
         found["labels"], found["matrix"] = whole.labels, whole.matrix
         found["apart"] = [one.labels["category"] for one in alone]

@@ -23,7 +23,7 @@ def ranges(args, inputs, appraiser: Appraiser, tested, brought) -> None:
     models, reader = appraiser.models, appraiser.reader
     for name, (image, text, said) in brought.items():
         read = [reader.read(one) for one in said]
-        matrix = models.features(reader, read, image, text, [{}] * len(said)).matrix
+        matrix = models.features(reader, read, image, text, [{}] * len(said), said).matrix
         prices, quantiles = models.outputs(matrix)
         usd, ends = prices.mean(axis=1), quantiles.mean(axis=1)
         (kind,) = (kind for kind, rows in kinds(image, text).items() if len(rows))

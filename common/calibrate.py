@@ -114,6 +114,12 @@ def _brought(models, data, texts, rows) -> dict[str, tuple]:
     }
 
 
+def seller_lines(table) -> list[str]:
+    """What a seller might write of these products, who knows no catalogue: one line each."""
+    said = zip(*(table[name] for name in ("brand", "colour", "product_type")), strict=True)
+    return [f"{' '.join(' '.join(one).lower().split())}, barely worn" for one in said]
+
+
 def _embedded(encoder, texts):
     import numpy as np
 
@@ -132,9 +138,12 @@ def _thresholds(models, reader, data, train, validation, brought):
     photo, own = brought["photo"][0], np.asarray(data.image[train], np.float32)
     far_photo = 1 - mean_of_nearest(photo, own, skip)
     own = np.asarray(data.text[train], np.float32)
-    told = [brought["title and description"], brought["title"]]
-    far_text = np.concatenate([1 - mean_of_nearest(one[1], own, skip) for one in told])
-    strange = np.array([reader.unknown_words(text) for one in told for text in one[2]])
+    lines = seller_lines(data.table.iloc[validation])
+    told = [brought[name][1:] for name in ("title and description", "title")]
+    told.append((_embedded(models.encoder, lines), lines))
+    # The quantile of each way to write apart: that of all together would be the descriptions'.
+    far_text = [1 - mean_of_nearest(embedding, own, skip) for embedding, _ in told]
+    strange = np.array([reader.unknown_words(text) for _, texts in told for text in texts])
     image, text, _ = brought["photo and title"]
     by_photo = models.labeller(image, np.full_like(text, np.nan))["category"]
     by_text = models.labeller(np.full_like(image, np.nan), text)["category"]
@@ -159,7 +168,7 @@ def _margins(args, models, reader, table, validation, learned, brought):
     found, scored = {}, {}
     for image, text, said in brought.values():
         read = [reader.read(one) for one in said]
-        matrix = models.features(reader, read, image, text, [{}] * len(said)).matrix
+        matrix = models.features(reader, read, image, text, [{}] * len(said), said).matrix
         prices, quantiles = models.outputs(matrix)
         low, _, high = quantiles[rows, fold].T
         (kind,) = (kind for kind, there in kinds(image, text).items() if len(there))

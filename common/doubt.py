@@ -2,13 +2,13 @@
 
 A photo is strange by its distance from the training photos: one minus the mean cosine similarity
 to the five nearest, divided by the distance that all but ``STRANGEST`` of the validation photos
-keep. A text is strange by its distance from the training texts likewise, with some slack, since a
-seller writes in other words than a catalogue, or by the share of its words that no training text
-has, whichever is more. Strangeness x becomes the doubt x / (1 + x) of
-0..1, so that 0.5 is the threshold: from there on a photo or a text is set aside, and the price
-rests on what remains. The doubt of a listing is that of its least strange part; where it is 0.5
-or more nothing remains, and the listing is not priced (kNN distance: Sun et al.,
-"Out-of-distribution detection with deep nearest neighbors", ICML 2022).
+keep. A text is strange by its distance from the training texts likewise (there, validation
+products are told in three ways: description, title, and a line as a seller writes it; the loosest
+counts), or by the share of its words that no training text has, whichever is more. Strangeness x
+becomes the doubt x / (1 + x) of 0..1, so that 0.5 is the threshold: from there on a photo or a
+text is set aside, and the price rests on what remains. The doubt of a listing is that of its least
+strange part; where it is 0.5 or more nothing remains, and the listing is not priced (kNN distance:
+Sun et al., "Out-of-distribution detection with deep nearest neighbors", ICML 2022).
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,6 @@ import numpy as np
 from common.comparables import Index, mean_of_nearest
 
 STRANGEST = 0.01  # of the validation listings, by each measure
-SELLERS_WORDS = 1.25  # times the distance that catalogue texts keep: two plain lines pass, by trial
 FEWEST_UNKNOWN = 0.75  # share of unknown words that is never held against a text
 
 
@@ -37,13 +36,14 @@ class Thresholds:
 
     @classmethod
     def choose(
-        cls, photo: np.ndarray, text: np.ndarray, words: np.ndarray, agreement: np.ndarray
+        cls, photo: np.ndarray, text: list[np.ndarray], words: np.ndarray, agreement: np.ndarray
     ) -> "Thresholds":
-        """From the validation listings' own figures, arrays of any lengths."""
+        """From the validation listings' own figures, arrays of any lengths; ``text``: one a way to
+        tell a product, of which the loosest counts."""
         high = 1 - STRANGEST
         return cls(
             float(np.quantile(photo, high)),
-            float(np.quantile(text, high)) * SELLERS_WORDS,
+            float(max(np.quantile(one, high) for one in text)),
             float(max(FEWEST_UNKNOWN, min(0.95, np.quantile(words, high)))),
             float(np.quantile(agreement, STRANGEST)),
         )

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from common.kernel import KernelRidge
+
 
 class TaskHeads(nn.ModuleDict):
     """One linear head per task on shared features (n, n_features)."""
@@ -179,17 +181,21 @@ class AdvancedMLP(nn.Module):
         self.head = nn.Linear(self.WIDTHS[-1], 1)
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.head(self.body(features)).squeeze(1)
+        return self.head(self.body(features.nan_to_num())).squeeze(1)
 
     def usd(self, outputs: np.ndarray) -> np.ndarray:
         return outputs
 
 
 QUANTILES = (0.05, 0.5, 0.95)  # of the log price, what PackedMLP learns beside the mean
+MEDIAN = QUANTILES.index(0.5)
+# The median is right for the many, the mean for the sum; chosen on validation rows.
+MEDIAN_SHARE = 0.75
+LEAST_VARIANCE = 1e-3  # of a principal component, of the largest: below lies noise
 
 
 class PackedMLP(nn.Module):
-    """Price network of ours: `members` small MLPs side by side, each with four outputs.
+    """`members` small MLPs side by side, each with four outputs for a price.
 
     The outputs are quantiles of the log price (see `QUANTILES`) and the price in USD, both
     standardised. A member sees all the features; of the rows, it learns from all but one fold
@@ -198,7 +204,7 @@ class PackedMLP(nn.Module):
 
     blocks: width of each group of features, such as an embedding or a column; in training a block
     is now and then replaced by its mean (`missing` is how often), which is how a feature that a
-    listing leaves out is fed. Takes (n, sum(blocks)), returns {"log": (n, members, 3),
+    listing leaves out (NaN) is fed. Takes (n, sum(blocks)), returns {"log": (n, members, 3),
     "usd": (n, members)}.
     """
 
@@ -209,20 +215,9 @@ class PackedMLP(nn.Module):
         widths: list[int],
         dropout: float,
         missing: float,
-        log_scale: tuple[float, float],
-        usd_scale: tuple[float, float],
     ):
         super().__init__()
-        self.arguments = {
-            "blocks": list(blocks),
-            "members": members,
-            "widths": list(widths),
-            "dropout": dropout,
-            "missing": missing,
-            "log_scale": list(log_scale),
-            "usd_scale": list(usd_scale),
-        }
-        self.missing = missing
+        self.missing, self.blocks, self.members = missing, len(blocks), members
         self.register_buffer(
             "block_of",
             torch.arange(len(blocks)).repeat_interleave(torch.tensor(blocks)),
@@ -242,22 +237,112 @@ class PackedMLP(nn.Module):
             inputs = width
         self.body = nn.Sequential(*layers)
         self.heads = PackedLinear(members, inputs, len(QUANTILES) + 1)
-        self.members = members
-        self.log_scale, self.usd_scale = log_scale, usd_scale
 
     def forward(self, features: Tensor) -> dict[str, Tensor]:
         if self.training and self.missing:
-            blocks = len(self.arguments["blocks"])
-            kept = torch.rand(len(features), blocks, device=features.device) >= self.missing
+            kept = torch.rand(len(features), self.blocks, device=features.device) >= self.missing
             features = features * kept[:, self.block_of]
+        features = features.nan_to_num()
         made = self.heads(self.body(features)).view(len(features), self.members, -1)
         return {"log": made[..., :-1], "usd": made[..., -1]}
 
+
+class PrincipalComponents(nn.Module):
+    """The first blocks of features as principal components of unit variance, the rest unchanged.
+
+    widths: of those blocks; most: components of each. A block of NaN stays one. Takes
+    (n, n_features), returns (n, sum(`counts`) + the rest).
+    """
+
+    def __init__(self, widths: list[int], most: int):
+        super().__init__()
+        self.widths, self.counts = list(widths), [min(width, most) for width in widths]
+        for number, (width, count) in enumerate(zip(widths, self.counts, strict=True)):
+            self.register_buffer(f"axes{number}", torch.zeros(width, count))
+
+    def fit(self, features: Tensor, scale: Tensor) -> list[Tensor]:
+        """features: standardised, of the training rows; scale: what they were divided by.
+
+        The components are those of the features before, whose spread says how much a feature
+        counts. Returns the spread of each component, (count,) a block, of mean square 1 / count.
+        """
+        from scipy.linalg import eigh  # not for who only prices
+
+        spreads, start = [], 0
+        for number, (width, count) in enumerate(zip(self.widths, self.counts, strict=True)):
+            block = slice(start, start + width)
+            own = features[:, block] * scale[block]
+            # SciPy's, since torch's own fails on the many equal values of places never filled.
+            found = eigh(
+                (own.T @ own / len(own)).numpy(), subset_by_index=[width - count, width - 1]
+            )
+            variance, axes = (torch.from_numpy(one[..., ::-1].copy()) for one in found)
+            variance = variance.clamp(min=float(variance[0]) * LEAST_VARIANCE)
+            axes = scale[block][:, None] * axes / variance.sqrt()
+            getattr(self, f"axes{number}").copy_(axes)
+            spreads.append((variance / variance.sum()).sqrt())
+            start += width
+        return spreads
+
+    def forward(self, features: Tensor) -> Tensor:
+        parts = features.split([*self.widths, features.shape[1] - sum(self.widths)], dim=1)
+        made = [part @ getattr(self, f"axes{number}") for number, part in enumerate(parts[:-1])]
+        return torch.cat([*made, parts[-1]], dim=1)
+
+
+class PriceEnsemble(nn.Module):
+    """Price model of ours: members, each half a small network and half a kernel machine.
+
+    Both halves of a member read the principal components of the embeddings, and neither has learned
+    from the member's fold. blocks: width of each group of features, the first `embeddings` of them
+    reduced to `components`; network: arguments of `PackedMLP`; landmarks: of `KernelRidge`.
+    Takes (n, sum(blocks)), returns what `PackedMLP` returns; a feature that is not known is NaN.
+    """
+
+    def __init__(
+        self,
+        blocks: list[int],
+        embeddings: int,
+        components: int,
+        network: dict,
+        landmarks: int,
+        log_scale: tuple[float, float],
+        usd_scale: tuple[float, float],
+    ):
+        super().__init__()
+        self.arguments = {
+            "blocks": list(blocks),
+            "embeddings": embeddings,
+            "components": components,
+            "network": network,
+            "landmarks": landmarks,
+            "log_scale": list(log_scale),
+            "usd_scale": list(usd_scale),
+        }
+        self.reduce = PrincipalComponents(blocks[:embeddings], components)
+        self.blocks = [*self.reduce.counts, *blocks[embeddings:]]
+        self.network = PackedMLP(self.blocks, **network)
+        self.kernel = KernelRidge(self.blocks, landmarks, network["members"], 2)
+        self.log_scale, self.usd_scale = log_scale, usd_scale
+
+    def forward(self, features: Tensor) -> dict[str, Tensor]:
+        reduced = self.reduce(features)
+        return self.together(self.network(reduced), self.kernel(reduced))
+
+    @staticmethod
+    def together(made: dict[str, Tensor], said: Tensor) -> dict[str, Tensor]:
+        """made: by the network; said: by the kernel, (n, members, 2), standardised log and USD."""
+        log, usd = said.unbind(dim=-1)
+        # The kernel knows no quantiles: it moves the network's along.
+        moved = (log - made["log"][..., MEDIAN]) / 2
+        return {"log": made["log"] + moved[..., None], "usd": (made["usd"] + usd) / 2}
+
     def prices(self, outputs: dict[str, np.ndarray]) -> np.ndarray:
-        """USD (n, members) by each member: the mean of its median and its mean price."""
+        """USD (n, members) by each member, from its median and its mean price."""
         (log_mean, log_std), (usd_mean, usd_std) = self.log_scale, self.usd_scale
-        by_log = np.exp(outputs["log"][..., 1] * log_std + log_mean)
-        return (by_log + outputs["usd"] * usd_std + usd_mean) / 2
+        by_log = np.exp(outputs["log"][..., MEDIAN] * log_std + log_mean)
+        by_usd = outputs["usd"] * usd_std + usd_mean
+        return MEDIAN_SHARE * by_log + (1 - MEDIAN_SHARE) * by_usd
 
     def usd(self, outputs: dict[str, np.ndarray]) -> np.ndarray:
         """USD (n,): the mean of the members."""

@@ -34,7 +34,7 @@ LLM_COLUMNS = tuple(name for name in pricing.LISTING_COLUMNS if name.startswith(
 METADATA = (*pricing.STUDY_COLUMNS, *(c for c in pricing.LISTING_COLUMNS if c not in LLM_COLUMNS))
 KINDS = ("photo", "text", "LLM attributes", "metadata", "clusters")
 SIZES = (500, 1000, 2000, 4000, 8000, 16000, 32000)
-CURVE_MODELS = ("Packed MLP", "LightGBM")
+CURVE_MODELS = ("MLP + kernel", "LightGBM")
 LEAST_SEEN = 20  # test products of a value whose effect is told
 ATTRIBUTES = (
     "brand",
@@ -63,15 +63,20 @@ def ablate(args: argparse.Namespace, dataset: Dataset, device: torch.device) -> 
     results = Results(args.paths.results("price_ablation"), args, dataset.inputs, KEY)
     sides = price_contest.sides(dataset)
     clusters = tuple(name for name in dataset.table if name.startswith(pricing.CLUSTER_PREFIX))
-    columns_of = {"LLM attributes": LLM_COLUMNS, "metadata": METADATA, "clusters": clusters}
+    columns_of = {
+        "text": (pricing.WORDS,),
+        "LLM attributes": LLM_COLUMNS,
+        "metadata": METADATA,
+        "clusters": clusters,
+    }
     for name, kinds in given():
         seen = price_contest.without(dataset, "photo" not in kinds, "text" not in kinds)
         columns = [column for kind in kinds for column in columns_of.get(kind, ())]
         for seed in args.seed:
-            row = {"given": name, "model": "Packed MLP", "split": args.split, "seed": seed}
+            row = {"given": name, "model": "MLP + kernel", "split": args.split, "seed": seed}
             if results.done(**row):
                 continue
-            priced = price_contest.fit("Packed MLP", seen, columns, sides, seed, device)
+            priced = price_contest.fit("MLP + kernel", seen, columns, sides, seed, device)
             results.add(**row, text=dataset.text_setting, **_scores(dataset, sides, priced))
     results.finish()
     return results.frame

@@ -13,11 +13,11 @@ import torch
 
 from common import training
 from common.artifacts import StageError
-from common.networks import AdvancedMLP, PackedMLP
+from common.networks import AdvancedMLP, PriceEnsemble
 from common.price_range import Margins
 from common.pricing import Encoder
 
-NETWORKS = {network.__name__: network for network in (AdvancedMLP, PackedMLP)}
+NETWORKS = {network.__name__: network for network in (AdvancedMLP, PriceEnsemble)}
 
 # Rows per batch in prediction: bounds the memory, changes nothing else.
 PREDICT_BATCH = 4096
@@ -33,7 +33,7 @@ class PriceModel:
     turns its outputs into prices, and whose ``arguments`` rebuild it. margins: what makes a 90 %
     range of a network's quantiles, None for a network without.
 
-    A feature that is not known (NaN) is fed as the mean of the training rows.
+    A feature that is not known is NaN.
     """
 
     encoder: Encoder
@@ -44,18 +44,18 @@ class PriceModel:
 
     @classmethod
     def build(
-        cls, encoder: Encoder, training_matrix: np.ndarray, network: type, **arguments: object
+        cls, encoder: Encoder, training_matrix: np.ndarray, kind: type, **arguments: object
     ) -> "PriceModel":
-        """An untrained ``network``, with a scaler fitted on the matrix of the training rows."""
+        """An untrained network of ``kind``, and a scaler of the matrix of the training rows."""
         scale = training_matrix.std(axis=0)
         scale[scale < 1e-6] = 1.0  # a column that never varies stays zero
-        return cls(encoder, training_matrix.mean(axis=0), scale, network(**arguments))
+        return cls(encoder, training_matrix.mean(axis=0), scale, kind(**arguments))
 
     def tensor(self, matrix: np.ndarray) -> torch.Tensor:
         """The network's input for rows of :meth:`Encoder.matrix`."""
         made = matrix - self.mean
         made /= self.scale  # in place: of a million products a copy is gigabytes
-        return torch.from_numpy(np.nan_to_num(made, copy=False))
+        return torch.from_numpy(made)
 
     def outputs(self, matrix: np.ndarray, device: torch.device):
         """What the network says of rows of :meth:`Encoder.matrix`."""

@@ -24,7 +24,7 @@ from common.sources import STATISTICS
 
 STAGE = "price_targets"
 KEY = ("statistic", "model", "seed")
-MODELS = ("Ridge", "LightGBM", "Packed MLP")
+MODELS = ("Ridge", "LightGBM", "MLP + kernel")
 CENT = 0.01 * EUR_TO_USD
 
 

@@ -53,14 +53,14 @@ MOST_ROUNDS, PATIENCE = 1000, 40  # of a trial; validation rows stop it
 class Trees:
     """One library's trees over rows of :meth:`common.pricing.Encoder.matrix`.
 
-    widths: columns of the image and of the text embedding, the first of a row. settings: the
+    widths: columns of each embedding, the first of a row. settings: the
     library's own (names of its scikit-learn interface), and ``reads`` (one of READS, ``raw`` if
     absent) and ``target`` (``usd``, the default, or ``log``).
     """
 
     library: str
     settings: dict
-    widths: tuple[int, int]
+    widths: tuple[int, ...]
     seed: int = 0
     projections: list[np.ndarray] = field(default_factory=list)
     model: object = None
@@ -106,7 +106,7 @@ class Trees:
 
     @property
     def read_widths(self) -> list[int]:
-        """Columns that the trees see of the image and of the text embedding."""
+        """Columns that the trees see of each embedding."""
         return [one.shape[1] for one in self.projections] or list(self.widths)
 
     def as_dict(self) -> dict:
@@ -152,7 +152,7 @@ def search(
     matrix: np.ndarray,
     usd: np.ndarray,
     sides: tuple[np.ndarray, np.ndarray],
-    widths: tuple[int, int],
+    widths: tuple[int, ...],
     trials: int,
     path: Path,
     name: str,

@@ -4,7 +4,7 @@ Two sets of features, kept apart so that a comparison with the study compares mo
 
 ``study``    what the study used: source, gender, category and usage beside the embeddings.
 ``listing``  that and what a seller can state: brand, product type, section, appearance, colour,
-             and the attributes that the language model read from the description.
+             the attributes that the language model read from the description, and its words.
 
 In the experiment "cluster + embedding" the clusters of stage 2 stand in for the study's metadata.
 """
@@ -36,6 +36,8 @@ LISTING_COLUMNS = (
     "llm_main_item",
 )
 CLUSTER_PREFIX = "cluster_"
+WORDS = "words"  # stands for the words of title and description among the names of columns
+N_WORDS = 1024  # places that they are hashed into
 
 # A value seen more rarely tells a model which product it is rather than what it is worth.
 RAREST = 5
@@ -73,59 +75,68 @@ def runs(args: argparse.Namespace) -> Iterator[tuple[str, str, int]]:
 
 
 def columns(table: pd.DataFrame, experiment: str, features: str) -> list[str]:
-    """The categorical columns that a model of this experiment and feature set sees."""
+    """What of the table a model of this experiment and feature set sees: columns, and WORDS."""
     if experiment == EXPERIMENTS["cluster"]:
         chosen = [name for name in table if name.startswith(CLUSTER_PREFIX)]
     else:
         chosen = list(STUDY_COLUMNS)
-    return chosen + (list(LISTING_COLUMNS) if features == "listing" else [])
+    return chosen + ([*LISTING_COLUMNS, WORDS] if features == "listing" else [])
 
 
 @dataclass(frozen=True)
 class Encoder:
-    """One-hot encoding of categorical columns, beside embeddings of known widths.
+    """One-hot encoding of categorical columns, beside embeddings of known widths and words.
 
     categories: column -> the values that have a place of their own; whatever is rarer or was never
-    seen shares the column's last place. Plain lists, so that it goes into JSON as it is.
+    seen shares the column's last place. words: places that the words of a text are hashed into
+    (:mod:`common.words`), 0 for none. Plain values, so that it goes into JSON as it is.
     """
 
     categories: dict[str, list[str]]
     image_width: int
     text_width: int
+    words: int = 0
 
     @classmethod
     def fit(cls, dataset: Dataset, rows: np.ndarray, names: list[str]) -> "Encoder":
-        """Learns the values of the columns ``names`` from ``rows`` only."""
+        """Learns the values of the columns ``names`` from ``rows`` only; WORDS may be one."""
         categories = {}
         for name in names:
+            if name == WORDS:
+                continue
             counts = dataset.table[name].iloc[rows].value_counts()
             categories[name] = sorted(counts.index[counts >= RAREST])
-        return cls(categories, dataset.image.shape[1], dataset.text.shape[1])
+        words = N_WORDS if WORDS in names else 0
+        return cls(categories, dataset.image.shape[1], dataset.text.shape[1], words)
+
+    @property
+    def embeddings(self) -> dict[str, int]:
+        """What comes first in :meth:`matrix`, and how many columns it takes."""
+        widths = {"image": self.image_width, "text": self.text_width, WORDS: self.words}
+        return {name: width for name, width in widths.items() if width}
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """How many columns of :meth:`matrix`, the first of them, the embeddings and words take."""
+        return tuple(self.embeddings.values())
 
     @property
     def names(self) -> list[str]:
         """What each column of :meth:`matrix` is."""
-        found = [f"image {index}" for index in range(self.image_width)]
-        found += [f"text {index}" for index in range(self.text_width)]
-        return found + [
-            f"{c} = {v}" for c, known in self.categories.items() for v in [*known, "other"]
-        ]
-
-    @property
-    def widths(self) -> tuple[int, int]:
-        """How many columns of :meth:`matrix`, the first of them, each embedding takes."""
-        return self.image_width, self.text_width
+        return [
+            f"{name} {index}" for name, width in self.embeddings.items() for index in range(width)
+        ] + [f"{c} = {v}" for c, known in self.categories.items() for v in [*known, "other"]]
 
     @property
     def blocks(self) -> list[int]:
         """How many columns of :meth:`matrix` each embedding and each column of the table takes."""
-        return [self.image_width, self.text_width, *(len(k) + 1 for k in self.categories.values())]
+        return [*self.widths, *(len(known) + 1 for known in self.categories.values())]
 
     def matrix(self, table: pd.DataFrame, image: np.ndarray, text: np.ndarray) -> np.ndarray:
-        """Image embedding, text embedding and one-hot columns: float32 (n_rows, len(names)).
+        """Image embedding, text embedding, words, one-hot columns: float32 (n_rows, len(names)).
 
         A listing need not know everything: NaN in an embedding or a column, or a column that
-        ``table`` lacks, is NaN in all its places.
+        ``table`` lacks, is NaN in all its places, as are the words of a text without embedding.
         """
         if (image.shape[1], text.shape[1]) != (self.image_width, self.text_width):
             raise StageError(
@@ -133,6 +144,14 @@ class Encoder:
                 f"({self.image_width} and {self.text_width}): use the preset it was trained with"
             )
         parts = [np.asarray(image, np.float32), np.asarray(text, np.float32)]
+        if self.words:
+            from common.merge import listing_text
+            from common.words import hashed
+
+            parts.append(np.full((len(table), self.words), np.nan, np.float32))
+            told = ~np.isnan(parts[1][:, 0]) if "title" in table else []
+            if np.any(told):
+                parts[-1][told] = hashed(listing_text(table[told]), self.words)
         for name, known in self.categories.items():
             values = table[name] if name in table else pd.Series(np.nan, table.index)
             codes = pd.Index(known).get_indexer(values)  # -1, the last place, where rare or new

@@ -83,14 +83,18 @@ class Models:
         image: np.ndarray,
         text: np.ndarray,
         known: Sequence[Mapping[str, str]],
+        said: Sequence[str],
     ) -> Features:
-        """image, text: embeddings (n, d), NaN where there is none. read, known: as in the door."""
+        """image, text: embeddings (n, d), NaN where there is none. read, known: as in the door.
+
+        said: the texts; of those whose embedding is NaN no word is seen.
+        """
         labels = self.labeller(image, text)
         named = {
             task: [self.labeller.classes[task][best] for best in odds.argmax(axis=1)]
             for task, odds in labels.items()
         }
-        table = columns(reader, read, named, known)
+        table = columns(reader, read, named, known).assign(title=said, description="")
         return Features(self.price.encoder.matrix(table, image, text), labels)
 
     def outputs(self, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -101,7 +105,7 @@ class Models:
     def block(self, pieces: Sequence[str]) -> np.ndarray:
         """The places of the matrix that these columns, or "photo" and "text", take."""
         encoder = self.price.encoder
-        widths = {"photo": encoder.image_width, "text": encoder.text_width}
+        widths = {"photo": encoder.image_width, "text": encoder.text_width + encoder.words}
         widths |= {name: len(values) + 1 for name, values in encoder.categories.items()}
         found, start = [], 0
         for name, width in widths.items():

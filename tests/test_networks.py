@@ -1,9 +1,13 @@
 import math
 
+import numpy as np
 import pytest
 import torch
+from sklearn.kernel_ridge import KernelRidge as KernelRegressor
 from torch import nn
 
+from common import networks
+from common.kernel import RIDGE, KernelRidge
 from common.networks import CNN, ClipFusion, MultimodalCNN
 
 CLASSES = {"category": 11, "gender": 5, "usage": 8}
@@ -95,3 +99,40 @@ def test_modality_dropout_drops_each_at_its_rate_and_never_both():
     assert not (image & text).any()
     network.eval()(torch.randn(rows, 8), torch.randn(rows, 8))
     assert (seen[1].abs().sum(dim=1) > 0).all()
+
+
+def test_kernel_machine_solves_each_member_on_its_own_rows_and_takes_a_missing_block():
+    draw = np.random.default_rng(0)
+    features = torch.from_numpy(draw.normal(size=(120, 5)).astype(np.float32)).half().float()
+    targets = torch.stack([features[:, 0].sin(), features[:, 3]], dim=1)
+    fold = torch.arange(120) % 3
+    machine, said = KernelRidge.fit(features, [3, 2], torch.ones(5), targets, fold, seed=0)
+    assert said.shape == (120, 3, 2)
+    for member in range(3):
+        own = fold != member
+        known = KernelRegressor(kernel="rbf", gamma=1 / float(machine.width), alpha=RIDGE)
+        known.fit(features[own].numpy(), targets[own].numpy())
+        expected = known.predict(features.numpy())
+        np.testing.assert_allclose(machine(features)[:, member].numpy(), expected, atol=2e-3)
+        # Of rows that it has not learned from it says while fitting what it says later.
+        np.testing.assert_allclose(said[~own][:, member].numpy(), expected[~own.numpy()], atol=2e-3)
+    without = features.clone()
+    without[:, 3:] = torch.nan
+    told = machine(without)[..., 0].mean(dim=1)
+    assert torch.isfinite(told).all()
+    assert np.corrcoef(told.numpy(), targets[:, 0].numpy())[0, 1] > 0.9
+
+
+def test_components_keep_distances_and_a_missing_block():
+    draw = np.random.default_rng(0)
+    features = torch.from_numpy(draw.normal(size=(300, 6)).astype(np.float32))
+    features[:, 4] = features[:, 5]
+    reduce = networks.PrincipalComponents([4, 1], most=3)
+    (first, second) = reduce.fit(features, torch.ones(6))
+    assert (len(first), len(second)) == (3, 1)
+    made = reduce(features)
+    assert made.shape == (300, 5)
+    np.testing.assert_allclose(made[:, :4].square().mean(dim=0).numpy(), 1, atol=1e-4)
+    assert torch.equal(made[:, -1], features[:, -1])
+    features[7, :4] = torch.nan
+    assert reduce(features)[7].isnan().tolist() == [True, True, True, False, False]

@@ -293,6 +293,13 @@ def test_half_is_the_threshold_of_doubt():
     assert np.isnan(limits.of_photo(np.array([np.nan]))).all()
 
 
+def test_texts_are_held_to_the_loosest_way_to_write():
+    near, far = np.linspace(0, 0.1, 101), np.linspace(0, 0.4, 101)
+    limits = Thresholds.choose(near, [near, far], np.zeros(101), np.linspace(0, 1, 101))
+    assert limits.text == pytest.approx(0.4 * 0.99)
+    assert limits.photo == pytest.approx(0.1 * 0.99)
+
+
 def test_neighbours_are_of_the_category_and_never_twice_the_same():
     vectors = np.eye(8, dtype=np.float32)
     names = ["shirt", "shirt", "shirt", "tie", "cap", "belt", "hat", "sock"]

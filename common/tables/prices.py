@@ -3,7 +3,7 @@
 from common.tables.kept import BASELINES, Kept, averaged, mean, varying
 
 # The model that prices a listing.
-MAIN = {"experiment": "metadata + embedding", "features": "listing", "model": "Packed MLP"}
+MAIN = {"experiment": "metadata + embedding", "features": "listing", "model": "MLP + kernel"}
 
 
 def price(kept: Kept) -> list[list[str]]:

@@ -1,0 +1,102 @@
+"""Kernel ridge regression: a price from what the most similar products cost.
+
+Saunders, Gammerman and Vovk, "Ridge regression learning algorithm in dual variables", ICML 1998.
+As an ensemble whose members each leave out a fold, over landmarks that bound the cost whatever the
+number of rows (as in divide-and-conquer kernel ridge regression: Zhang, Duchi and Wainwright,
+JMLR 2015). Any block of features may be missing.
+"""
+
+import torch
+from torch import Tensor, nn
+
+# Chosen on validation rows of the study set, see the README.
+MOST_LANDMARKS = 8192
+NARROWNESS = 1.5  # of the kernel, at the median distance between two products: exp(-NARROWNESS)
+RIDGE = 0.05
+BLOCK = 4096  # rows whose kernel is in memory at once
+SAMPLE = 256  # landmarks from which the average factor of a missing block is taken
+
+
+class KernelRidge(nn.Module):
+    """An RBF kernel over `blocks` of features with `members` solutions for `targets` values.
+
+    Takes (n, sum(blocks)), where a block of a row may be NaN; its factor of the kernel is then what
+    it is on average over products. Returns (n, members, targets).
+    """
+
+    def __init__(self, blocks: list[int], landmarks: int, members: int, targets: int):
+        super().__init__()
+        self.blocks, self.shape = list(blocks), (members, targets)
+        # Half precision halves the file; they are rounded before anything is solved with them.
+        self.register_buffer("landmarks", torch.zeros(landmarks, sum(blocks), dtype=torch.half))
+        self.register_buffer("norms", torch.zeros(landmarks, len(blocks)))
+        self.register_buffer("log_average", torch.zeros(landmarks, len(blocks)))
+        self.register_buffer("coefficients", torch.zeros(landmarks, members * targets))
+        self.register_buffer("stretch", torch.ones(sum(blocks)))
+        self.register_buffer("width", torch.ones(()))
+
+    @classmethod
+    def fit(
+        cls,
+        features: Tensor,
+        blocks: list[int],
+        stretch: Tensor,
+        targets: Tensor,
+        fold: Tensor,
+        seed: int,
+    ) -> tuple["KernelRidge", Tensor]:
+        """The machine, and what it says of the rows themselves, (n, members, n_targets).
+
+        features: (n, sum(blocks)) without NaN; stretch: what each is multiplied by before
+        distances are taken; targets: (n, n_targets), standardised; fold: (n,), the member that does
+        not learn from a row.
+        """
+        members = int(fold.max()) + 1
+        generator = torch.Generator().manual_seed(seed)
+        chosen = torch.randperm(len(features), generator=generator)[:MOST_LANDMARKS].sort().values
+        made = cls(blocks, len(chosen), members, targets.shape[1])
+        made.stretch = stretch
+        made.landmarks = (features[chosen] * stretch).half()
+        landmarks = made.landmarks.float()
+        made.norms = made._by_block(landmarks.square())
+        distance = made._distances(landmarks, landmarks)
+        typical = distance[::17].flatten()[::13].median()
+        made.width = (typical / NARROWNESS).clamp(min=1e-6)  # 0 where most rows are the same
+        some = landmarks[torch.randperm(len(landmarks), generator=generator)[:SAMPLE]]
+        start = 0
+        for number, block in enumerate(blocks):
+            of_one = slice(start, start + block)
+            factor = torch.cdist(landmarks[:, of_one], some[:, of_one]).square_()
+            made.log_average[:, number] = factor.div_(-made.width).exp_().mean(dim=1).log()
+            start += block
+        kernel = distance.div_(-made.width).exp_()
+        kernel.diagonal().add_(RIDGE)
+        for member in range(members):
+            own = torch.nonzero(fold[chosen] != member).squeeze(1)
+            factor = torch.linalg.cholesky(kernel.index_select(0, own).index_select(1, own))
+            solution = torch.cholesky_solve(targets[chosen[own]], factor)
+            columns = slice(member * targets.shape[1], (member + 1) * targets.shape[1])
+            made.coefficients[own, columns] = solution
+        # Of its landmarks the kernel is at hand. (The ridge on its diagonal only matters to members
+        # that have learned from the row.)
+        said = (kernel @ made.coefficients).view(-1, *made.shape)
+        if len(chosen) == len(features):
+            return made, said
+        return made, torch.cat([made(some) for some in features.split(BLOCK)])
+
+    def forward(self, features: Tensor) -> Tensor:
+        starts = torch.tensor([0, *self.blocks[:-1]], device=features.device).cumsum(0)
+        missing = features[:, starts].isnan().to(self.norms.dtype)
+        stretched = features.nan_to_num() * self.stretch
+        distance = self._distances(stretched, self.landmarks.to(stretched.dtype), missing)
+        kernel = torch.exp(missing @ self.log_average.T - distance / self.width)
+        return (kernel @ self.coefficients).view(len(features), *self.shape)
+
+    def _distances(self, features: Tensor, landmarks: Tensor, missing: Tensor | None = None):
+        """Squared distances (n, n_landmarks) over the blocks that a row has."""
+        own = self.norms.sum(dim=1) if missing is None else (1 - missing) @ self.norms.T
+        product = features @ landmarks.T
+        return (features.square().sum(dim=1, keepdim=True) + own - 2 * product).clamp_(min=0)
+
+    def _by_block(self, values: Tensor) -> Tensor:
+        return torch.stack([one.sum(dim=1) for one in values.split(self.blocks, dim=1)], dim=1)
