@@ -3,12 +3,14 @@
 Learns the price from raw image and text embeddings with metadata or with the clusters of stage 2
 beside them, on the study's own columns and on what a listing can state (see common/pricing.py).
 
-    --recipe ours   (default) four small networks side by side, each with a head for quantiles of
-                    the log price (pinball loss) and one for USD (squared error); the price is the
-                    mean of median and mean price. AdamW, one cycle, bfloat16. Its settings were
-                    chosen on validation rows; with them fixed it learns from training and
-                    validation. Each network leaves out a fold, by which a 90 % range of the price
-                    is calibrated (common/price_range.py).
+    --recipe ours   (default) three members, each half a small network and half a kernel ridge
+                    regression, on principal components of the embeddings. A network has heads for
+                    quantiles of the log price (pinball loss) and for USD (squared error); the price
+                    lies three quarters on the side of the median, one on that of the mean price.
+                    AdamW, one cycle, mixed precision. The settings were chosen on validation rows;
+                    with them fixed it learns from training and validation. Each member leaves out
+                    a fold, by which a 90 % range of the price is calibrated
+                    (common/price_range.py).
     --recipe study  the study's Advanced MLP: 512-256-128-64, batch norm, swish, dropout, squared
                     error in USD, Adam, up to 300 epochs, stopped by 20 % validation rows
 
@@ -52,7 +54,7 @@ def main() -> None:
     import torch._dynamo  # noqa: F401 - the first optimiser would: seconds that are no training
 
     from common import dataset as data
-    from common import figures, price_range, price_recipes, pricing
+    from common import figures, price_model, price_range, price_recipes, pricing
 
     # The rows of each side, and the target in USD.
     device = cli.device(args)
@@ -72,7 +74,7 @@ def main() -> None:
     for experiment, features, seed in pricing.runs(args):
         row = {"experiment": experiment, "features": features, "seed": seed, "split": args.split}
         encoder = pricing.Encoder.fit(dataset, learn, pricing.columns(table, experiment, features))
-        matrix = encoder.matrix(table, dataset.image, dataset.text)
+        matrix = price_model.matrix_of(encoder, dataset)
 
         for recipe in args.recipe:
             name = NAMES[recipe]

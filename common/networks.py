@@ -4,6 +4,7 @@ Classifiers return {task: logits (n, n_classes)}; each keeps in `arguments` what
 """
 
 import itertools
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -260,28 +261,35 @@ class PrincipalComponents(nn.Module):
         for number, (width, count) in enumerate(zip(widths, self.counts, strict=True)):
             self.register_buffer(f"axes{number}", torch.zeros(width, count))
 
-    def fit(self, features: Tensor, scale: Tensor) -> list[Tensor]:
-        """features: standardised, of the training rows; scale: what they were divided by.
+    def fit(self, blocks: Iterable[Tensor], scale: Tensor) -> list[Tensor]:
+        """blocks: of rows of standardised features; scale: what those were divided by.
 
         The components are those of the features before, whose spread says how much a feature
-        counts. Returns the spread of each component, (count,) a block, of mean square 1 / count.
+        counts. Returns the spread of each component, (count,) an embedding, of mean square
+        1 / count.
         """
         from scipy.linalg import eigh  # not for who only prices
 
-        spreads, start = [], 0
-        for number, (width, count) in enumerate(zip(self.widths, self.counts, strict=True)):
-            block = slice(start, start + width)
-            own = features[:, block] * scale[block]
+        ends = list(itertools.accumulate(self.widths, initial=0))
+        places = [slice(*pair) for pair in itertools.pairwise(ends)]
+        rows, products = 0, [0.0] * len(places)
+        for features in blocks:
+            rows += len(features)
+            for number, block in enumerate(places):
+                own = features[:, block] * scale[block]
+                products[number] = products[number] + own.T @ own
+        spreads = []
+        for number, block in enumerate(places):
+            width, count = self.widths[number], self.counts[number]
             # SciPy's, since torch's own fails on the many equal values of places never filled.
             found = eigh(
-                (own.T @ own / len(own)).numpy(), subset_by_index=[width - count, width - 1]
+                (products[number] / rows).numpy(), subset_by_index=[width - count, width - 1]
             )
             variance, axes = (torch.from_numpy(one[..., ::-1].copy()) for one in found)
             variance = variance.clamp(min=float(variance[0]) * LEAST_VARIANCE)
             axes = scale[block][:, None] * axes / variance.sqrt()
             getattr(self, f"axes{number}").copy_(axes)
             spreads.append((variance / variance.sum()).sqrt())
-            start += width
         return spreads
 
     def forward(self, features: Tensor) -> Tensor:

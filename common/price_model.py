@@ -4,6 +4,7 @@ Kept as safetensors (weights) and JSON (everything else), it predicts on a machi
 of the training data.
 """
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import torch
 
 from common import training
 from common.artifacts import StageError
+from common.dataset import Dataset
 from common.networks import AdvancedMLP, PriceEnsemble
 from common.price_range import Margins
 from common.pricing import Encoder
@@ -23,6 +25,37 @@ NETWORKS = {network.__name__: network for network in (AdvancedMLP, PriceEnsemble
 PREDICT_BATCH = 4096
 # Rows whose features are in memory at once where a table is predicted.
 PREDICT_BLOCK = 16 * PREDICT_BATCH
+
+
+def blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
+    """Row numbers, PREDICT_BLOCK at a time."""
+    for start in range(0, len(rows), PREDICT_BLOCK):
+        yield rows[start : start + PREDICT_BLOCK]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of :meth:`Encoder.matrix` by their numbers; the embeddings may be mapped from disk."""
+
+    encoder: Encoder
+    table: pd.DataFrame
+    image: np.ndarray
+    text: np.ndarray
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        return self.encoder.matrix(self.table.iloc[rows], self.image[rows], self.text[rows])
+
+
+Matrix = np.ndarray | Rows
+
+
+def matrix_of(encoder: Encoder, dataset: Dataset) -> Matrix:
+    """What of :meth:`Encoder.matrix` a recipe learns from: whole, or made where rows are asked for.
+
+    A table of more than PREDICT_BLOCK rows may not fit into memory as a matrix.
+    """
+    rows = Rows(encoder, dataset.table, dataset.image, dataset.text)
+    return rows[np.arange(len(dataset.table))] if len(dataset.table) <= PREDICT_BLOCK else rows
 
 
 @dataclass
@@ -44,12 +77,18 @@ class PriceModel:
 
     @classmethod
     def build(
-        cls, encoder: Encoder, training_matrix: np.ndarray, kind: type, **arguments: object
+        cls, encoder: Encoder, matrix: Matrix, rows: np.ndarray, kind: type, **arguments: object
     ) -> "PriceModel":
-        """An untrained network of ``kind``, and a scaler of the matrix of the training rows."""
-        scale = training_matrix.std(axis=0)
+        """An untrained network of ``kind``, and a scaler of the training ``rows`` of the matrix."""
+        total = squares = 0.0
+        for some in blocks(rows):
+            values = matrix[some]
+            total = total + values.sum(axis=0, dtype=np.float64)
+            squares = squares + np.einsum("ij,ij->j", values, values, dtype=np.float64)
+        mean = total / len(rows)
+        scale = np.sqrt(np.maximum(squares / len(rows) - mean**2, 0)).astype(np.float32)
         scale[scale < 1e-6] = 1.0  # a column that never varies stays zero
-        return cls(encoder, training_matrix.mean(axis=0), scale, kind(**arguments))
+        return cls(encoder, mean.astype(np.float32), scale, kind(**arguments))
 
     def tensor(self, matrix: np.ndarray) -> torch.Tensor:
         """The network's input for rows of :meth:`Encoder.matrix`."""

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from common.kernel import MOST_LANDMARKS, KernelRidge
 from common.networks import QUANTILES, AdvancedMLP, PriceEnsemble
-from common.price_model import PREDICT_BATCH, PriceModel
+from common.price_model import PREDICT_BATCH, Matrix, PriceModel, blocks
 from common.price_range import Margins
 from common.pricing import Encoder
 from common.training import History, TrainConfig, fit, predict, tensor_batches
@@ -43,7 +43,7 @@ COLUMN_SPREAD = 0.6  # of a one-hot place in the kernel's distances; an embeddin
 
 def study(
     encoder: Encoder,
-    matrix: np.ndarray,
+    matrix: Matrix,
     table: pd.DataFrame,
     train: np.ndarray,
     validation: np.ndarray,
@@ -53,11 +53,11 @@ def study(
 ) -> tuple[PriceModel, History, np.ndarray]:
     """Trains the Advanced MLP on squared error in USD; validation rows stop it.
 
-    matrix: float32 (n_rows, n_features) of :meth:`Encoder.matrix`; table: its products, of which
+    matrix: rows of :meth:`Encoder.matrix` by number; table: its products, of which
     ``price_usd`` and ``group`` are read; train, validation: row numbers; compiled: by
     torch.compile. Returns model, history and the rows that it learned from.
     """
-    model = PriceModel.build(encoder, matrix[train], AdvancedMLP, inputs=matrix.shape[1])
+    model = PriceModel.build(encoder, matrix, train, AdvancedMLP, inputs=sum(encoder.blocks))
     prices = torch.from_numpy(table["price_usd"].to_numpy(np.float32))
     batches = [
         tensor_batches((model.tensor(matrix[rows]),), prices[rows], STUDY.batch_size, shuffle, seed)
@@ -72,7 +72,7 @@ def study(
 
 def ours(
     encoder: Encoder,
-    matrix: np.ndarray,
+    matrix: Matrix,
     table: pd.DataFrame,
     train: np.ndarray,
     validation: np.ndarray,
@@ -93,7 +93,8 @@ def ours(
     log_scale, usd_scale = _scale(prices.log()), _scale(prices)
     model = PriceModel.build(
         encoder,
-        matrix[rows],
+        matrix,
+        rows,
         PriceEnsemble,
         blocks=encoder.blocks,
         embeddings=len(encoder.widths),
@@ -103,11 +104,13 @@ def ours(
         log_scale=log_scale,
         usd_scale=usd_scale,
     )
-    ensemble, inputs = model.network, model.tensor(matrix[rows])
-    scale = torch.from_numpy(model.scale)
-    spreads = ensemble.reduce.fit(inputs, scale)
-    with torch.no_grad():
-        reduced = ensemble.reduce(inputs)
+    ensemble, scale = model.network, torch.from_numpy(model.scale)
+    spreads = ensemble.reduce.fit((model.tensor(matrix[some]) for some in blocks(rows)), scale)
+    reduced, start = torch.empty(len(rows), sum(ensemble.blocks)), 0
+    for some in blocks(rows):
+        with torch.no_grad():
+            reduced[start : start + len(some)] = ensemble.reduce(model.tensor(matrix[some]))
+        start += len(some)
     targets = {
         "log": (prices.log() - log_scale[0]) / log_scale[1],
         "usd": (prices - usd_scale[0]) / usd_scale[1],

@@ -292,3 +292,21 @@ def test_clusters_join_by_key_as_categories(run, dataset, tmp_path, monkeypatch)
     clusters.iloc[::-1].to_csv(tmp_path / "clusters.csv", index=False)
     run(regression_ML, "--experiment", "cluster")
     assert list(dataset.table["cluster_dec"][:5]) == ["0", "1", "2", "3", "0"]
+
+
+def test_a_table_too_large_for_memory_is_learned_from_block_by_block(dataset, encoded):
+    encoder, matrix, table, train, validation, test = encoded
+    found = []
+    for block in (price_model.PREDICT_BLOCK, 150):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(price_model, "PREDICT_BLOCK", block)
+            rows = price_model.matrix_of(encoder, dataset)
+            assert isinstance(rows, np.ndarray) == (block > ROWS)
+            torch.manual_seed(0)
+            model, _, _ = price_recipes.ours(encoder, rows, table, train, validation, 0, CPU)
+            found.append((model.mean, model.scale, model.predict_matrix(matrix[test], CPU)))
+    whole, parts = found
+    np.testing.assert_allclose(parts[0], whole[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(parts[1], whole[1], rtol=1e-5)
+    # The sign of a component is anybody's guess, and a network begins at random.
+    assert np.median(np.abs(np.log(parts[2] / whole[2]))) < 0.05
