@@ -5,6 +5,7 @@ from common.tables.kept import BASELINES, CEILING, MANIFEST, Kept, read
 from common.tables.labels import (
     classes,
     classification,
+    cluster_names,
     clustering,
     confidence,
     digits,
@@ -52,6 +53,7 @@ TABLES = {
         confidence,
         reading,
         clustering,
+        cluster_names,
         digits,
         cost,
         published,

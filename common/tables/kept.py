@@ -18,6 +18,7 @@ KINDS = {
     "classes": "support",
     "clustering": "nmi",
     "digits": "digits_acc",
+    "cluster_names": "cluster_name",
     "summary": "outcome",
     "extraction": "rightly_empty",
     "completion": "majority_accuracy",

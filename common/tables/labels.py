@@ -5,6 +5,7 @@ from common.tables.kept import Kept, averaged, mean, varying
 
 EXPERIMENTS = ["mixed", "HNM->FASHION", "FASHION->HNM"]
 LABELLER = "CLIP Fusion + words"
+NAMED = ("K-Means", "DEC", "IDEC")  # whose clusters a README has room for
 TASKS = ("category", "gender", "usage", "usage_native")
 
 
@@ -87,6 +88,19 @@ def clustering(kept: Kept) -> list[list[str]]:
     }
     frame = kept.tables["clustering"]
     return averaged(frame, ["method", "k", *varying(frame)], columns)
+
+
+def cluster_names(kept: Kept) -> list[list[str]]:
+    """What the clusters of each method are: name, size, and how pure in category."""
+    columns = {
+        "products": ("products", "{:,.0f}"),
+        "category_share": ("of the commonest category", "{:.0%}"),
+    }
+    frame = kept.tables["cluster_names"]
+    frame = frame[frame["method"].isin(NAMED)]
+    frame = frame.sort_values(["method", "products"], ascending=[False, False], kind="stable")
+    frame = frame.rename(columns={"cluster_name": "name"})
+    return averaged(frame, ["method", "cluster", "name", *varying(frame)], columns)
 
 
 def digits(kept: Kept) -> list[list[str]]:
