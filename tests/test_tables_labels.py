@@ -52,6 +52,22 @@ def test_confidence_leaves_out_what_has_none_and_classes_the_other_models():
     assert table[1:] == [["gender", "Boys", "1,200", "30", "1.000", "0.500", "0.667"]]
 
 
+def test_the_best_trial_stands_beside_the_first():
+    said = {"model": "CNN", "seconds": 3.0, "validation_accuracy": 0.9, "validation_f1_macro": 0.7}
+    rows = [
+        {**said, "trial": number, "value": value, "validation_log_loss": value, "lr": lr}
+        for number, (value, lr) in enumerate([(0.3, 1e-3), (0.25, 2e-3), (0.4, 4e-3)])
+    ]
+    rows.append({**rows[0], "model": "XGBoost", "lr": None, "max_depth": 4})
+    table = TABLES["label_tuning"](kept(label_tuning=rows))
+    assert table[1:] == [
+        ["CNN", "3", "0", "0.300", "0.900", "0.700", "lr 0.001"],
+        ["CNN", "3", "1", "0.250", "0.900", "0.700", "lr 0.002"],
+        ["XGBoost", "1", "0", "0.300", "0.900", "0.700", "max_depth 4"],
+        ["XGBoost", "1", "0", "0.300", "0.900", "0.700", "max_depth 4"],
+    ]
+
+
 def test_retrieval_stands_beside_chance():
     figures = {"text_to_image@10": 0.5, "image_to_text@1": 0.1, "image_to_text@10": 0.4}
     row = {**CONDITIONS, **figures, "text_to_image@1": 0.2, "n_test": 2070, "among": 1000}

@@ -72,6 +72,28 @@ def reading(kept: Kept) -> list[list[str]]:
     return [*rows, ["published", *[""] * (len(keys) - 1), f"{PUBLISHED_IMAGE_ONLY}", "–"]]
 
 
+# Columns of a table of trials that are no setting.
+FIGURES = ("value", "seconds", "fit_seconds", "best_epoch")
+
+
+def label_tuning(kept: Kept) -> list[list[str]]:
+    """Per model the settings in use (the first trial) and the best found, on validation rows."""
+    frame = kept.tables["label_tuning"]
+    rows = [["model", "trials", "trial", "log loss", "accuracy", "macro F1", "settings"]]
+    for model, own in frame.groupby("model", sort=False):
+        for one in (own.loc[own["trial"].idxmin()], own.loc[own["value"].idxmin()]):
+            settings = one.drop([*("model", "trial"), *FIGURES], errors="ignore").dropna()
+            settings = settings[~settings.index.str.startswith("validation_")]
+            said = ", ".join(
+                f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+                for name, value in settings.items()
+            )
+            figures = (one[f"validation_{name}"] for name in ("log_loss", "accuracy", "f1_macro"))
+            number = f"{one['trial']}"
+            rows.append([model, str(len(own)), number, *(f"{each:.3f}" for each in figures), said])
+    return rows
+
+
 def clustering(kept: Kept) -> list[list[str]]:
     """Agreement with the category labels, and silhouette, per method and K."""
     columns = {
