@@ -68,6 +68,22 @@ def test_the_best_trial_stands_beside_the_first():
     ]
 
 
+def test_a_recipe_shows_the_share_of_the_gap_it_closes():
+    said = {**CONDITIONS, "experiment": "HNM->FASHION", "task": "gender", "model": "LinearSVC"}
+    accuracy = {"as the study": (0.6, 0.0), "CORAL": (0.5, -0.25), "learned from both": (1.0, 1.0)}
+    rows = [
+        {**said, "recipe": recipe, "seed": seed, "accuracy": value, "gap_closed": closed}
+        for recipe, (value, closed) in accuracy.items()
+        for seed in (0, 1)
+    ]
+    table = TABLES["across"](kept(across=rows))
+    assert table[0] == ["model", "recipe", "gender HNM->FASHION"]
+    assert [row[2] for row in table[1:]] == ["0.600", "0.500 (-25%)", "1.000"]
+    row = {"shift": "aspect", "unit": "width / height", "HNM": 2 / 3, "FASHION": 0.75}
+    table = TABLES["source_shift"](kept(source_shift=[{**row, "between": None}]))
+    assert table[1] == ["aspect", "width / height", "0.667", "0.75", "–"]
+
+
 def test_retrieval_stands_beside_chance():
     figures = {"text_to_image@10": 0.5, "image_to_text@1": 0.1, "image_to_text@10": 0.4}
     row = {**CONDITIONS, **figures, "text_to_image@1": 0.2, "n_test": 2070, "among": 1000}
