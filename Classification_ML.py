@@ -4,31 +4,59 @@ LogisticRegression, LinearSVC, KNeighbors, DecisionTree, RandomForest, AdaBoost,
 LightGBM in the study's three experiments (HNM->FASHION, FASHION->HNM, mixed), with the majority
 class as the row to beat. The linear models and the neighbours see both embeddings side by side,
 standardised on the training rows (the neighbours compare angles and see them as they are). The
-trees see their first 128 principal components, whitened and fitted on the training rows: on more
-than a thousand raw columns the boosted ones take many times as long.
+trees see their first principal components, whitened and fitted on the training rows: on more than a
+thousand raw columns the boosted ones take many times as long.
+
+    --tune N   only looks for settings of the two boosted ones, N trials each, one set for all three
+               tasks, judged on validation rows (see common/label_tuning.py). It goes on where it
+               stopped; what it finds better belongs in BOOSTED.
 
 Reads   <data-dir>/dataset_with_llm.csv, img_emb.npy, wrd_emb.npy (made first where missing)
-Writes  <data-dir>/results/Classification_ML.csv, figures/confusion_*.png
+Writes  <data-dir>/results/Classification_ML.csv, figures/confusion_*.png; with --tune
+        results/Classification_ML_tuning.csv and tuning/Classification_ML.jsonl
 
     python Classification_ML.py --data-dir data/sample               # sample catalogue
     python Classification_ML.py --raw-dir PATH                       # the real downloads
     python Classification_ML.py --raw-dir PATH --preset study        # with the study's CLIP
     python Classification_ML.py --raw-dir PATH --models XGBoost LightGBM --seed 0 1 2 3 4
+    python Classification_ML.py --raw-dir PATH --tune 30
 
 Reproduces the classical rows of the README's classification table.
 """
 
 import os
 import time
+from functools import partial
 
 from common import cli, presets, settled
 
+STAGE = "Classification_ML"
 LINEAR = ("LogisticRegression", "LinearSVC")
 TREES = ("DecisionTree", "RandomForest", "AdaBoost", "XGBoost", "LightGBM")
 MODELS = (*LINEAR, "KNeighbors", *TREES)
 COMPONENTS = 128
 NEIGHBOURS = 10
-BOOSTED = {"n_estimators": 100, "learning_rate": 0.1}
+LEAST = 1e-6  # of a probability, which the log loss could not bear to be 0
+BOOSTED = {
+    "XGBoost": {
+        "components": COMPONENTS,
+        "n_estimators": 100,
+        "learning_rate": 0.1,
+        "max_depth": 4,
+        "min_child_weight": 1.0,
+        "colsample_bytree": 1.0,
+    },
+    # Rare usages have next to no Hessian: at LightGBM's own 0.001 of min_child_weight their leaves
+    # run away and it falls below the majority class. 1 is what XGBoost asks for.
+    "LightGBM": {
+        "components": COMPONENTS,
+        "n_estimators": 100,
+        "learning_rate": 0.1,
+        "num_leaves": 15,
+        "min_child_weight": 1.0,
+        "colsample_bytree": 1.0,
+    },
+}
 
 
 def arguments():
@@ -36,11 +64,12 @@ def arguments():
     presets.add_arguments(parser, "clip")
     group = parser.add_argument_group("what to run (default: all of it)")
     group.add_argument("--models", nargs="+", choices=MODELS, default=MODELS, metavar="MODEL")
+    cli.tuning_option(group)
     return cli.parse(parser)
 
 
-def build(name: str, seed: int):
-    """The model `name`, unfitted, with scikit-learn's interface."""
+def build(name: str, seed: int, boosted: dict):
+    """The model `name`, unfitted, with scikit-learn's interface; `boosted` as in `BOOSTED`."""
     from lightgbm import LGBMClassifier
     from sklearn.ensemble import AdaBoostClassifier, RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
@@ -51,7 +80,8 @@ def build(name: str, seed: int):
 
     # What the libraries take for "all cores" is the machine's, not what this process may use.
     cores = len(os.sched_getaffinity(0))
-    boosted = {**BOOSTED, "random_state": seed, "n_jobs": cores}
+    boosted = {**boosted, "random_state": seed, "n_jobs": cores}
+    boosted.pop("components", None)
     return {
         "LogisticRegression": lambda: LogisticRegression(C=0.01, max_iter=300),
         "LinearSVC": lambda: LinearSVC(C=0.001, random_state=seed),
@@ -61,12 +91,8 @@ def build(name: str, seed: int):
         "AdaBoost": lambda: AdaBoostClassifier(
             DecisionTreeClassifier(max_depth=3), n_estimators=50, random_state=seed
         ),
-        "XGBoost": lambda: XGBClassifier(**boosted, max_depth=4, tree_method="hist", max_bin=64),
-        # Rare usages have next to no Hessian: at LightGBM's own 0.001 their leaves run away and
-        # it falls below the majority class. 1 is what XGBoost asks for.
-        "LightGBM": lambda: LGBMClassifier(
-            **boosted, num_leaves=15, max_bin=63, min_child_weight=1.0, verbose=-1
-        ),
+        "XGBoost": lambda: XGBClassifier(**boosted, tree_method="hist", max_bin=64),
+        "LightGBM": lambda: LGBMClassifier(**boosted, max_bin=63, verbose=-1),
     }[name]()
 
 
@@ -79,8 +105,11 @@ class Features:
         self.joined = np.concatenate([image, text], axis=1).astype(np.float32)
         self.experiment, self.fitted = None, {}
 
-    def of(self, name: str, problem):
-        """Features (n_rows, d) for the model `name`, fitted on the problem's training rows."""
+    def of(self, name: str, problem, components: int = COMPONENTS):
+        """Features (n_rows, d) for the model `name`, fitted on the problem's training rows.
+
+        `components`: how many of the principal components a tree sees.
+        """
         from sklearn.decomposition import PCA
         from sklearn.preprocessing import StandardScaler
 
@@ -89,14 +118,18 @@ class Features:
         # The training rows depend on the experiment only; those of the last one are not needed.
         if problem.experiment != self.experiment:
             self.experiment, self.fitted = problem.experiment, {}
-        kind = "linear" if name in LINEAR else "trees"
+        kind = "linear" if name in LINEAR else components
         if kind not in self.fitted:
             seen = self.joined[problem.train]
-            components = min(COMPONENTS, *seen.shape)
             transform = (
                 StandardScaler()
                 if kind == "linear"
-                else PCA(components, whiten=True, svd_solver="randomized", random_state=0)
+                else PCA(
+                    min(components, *seen.shape),
+                    whiten=True,
+                    svd_solver="randomized",
+                    random_state=0,
+                )
             )
             self.fitted[kind] = transform.fit(seen).transform(self.joined)
         return self.fitted[kind]
@@ -104,33 +137,79 @@ class Features:
 
 def answer(name: str, features: Features, problem):
     """Yields the answer of the model `name` to the problem's one task."""
-    import numpy as np
-    from sklearn.dummy import DummyClassifier
-
     from common.classification import Answer
 
-    (task, (y, classes)), matrix = next(iter(problem.targets.items())), features.of(name, problem)
-    # Training may lack a class; XGBoost takes gapless labels only, so all are given them.
-    present, seen = np.unique(y[problem.train], return_inverse=True)
-    model = build(name, problem.seed) if len(present) > 1 else DummyClassifier()
-    started = time.perf_counter()
-    model.fit(matrix[problem.train], seen)
-    seconds = time.perf_counter() - started
+    task = next(iter(problem.targets))
+    model, present, matrix, seconds = fitted(name, features, problem, task, BOOSTED.get(name, {}))
     asked = matrix[problem.test]
     if not hasattr(model, "predict_proba"):
         yield Answer(name, task, seconds, named=present[model.predict(asked)])
         return
-    proba = np.zeros((len(asked), len(classes)), dtype=np.float32)
+    yield Answer(name, task, seconds, probabilities(model, present, asked, problem, task))
+
+
+def fitted(name: str, features: Features, problem, task: str, boosted: dict):
+    """Returns the model, the classes that its labels stand for, its features, seconds."""
+    import numpy as np
+    from sklearn.dummy import DummyClassifier
+
+    y, _ = problem.targets[task]
+    matrix = features.of(name, problem, boosted.get("components", COMPONENTS))
+    # Training may lack a class; XGBoost takes gapless labels only, so all are given them.
+    present, seen = np.unique(y[problem.train], return_inverse=True)
+    model = build(name, problem.seed, boosted) if len(present) > 1 else DummyClassifier()
+    started = time.perf_counter()
+    model.fit(matrix[problem.train], seen)
+    return model, present, matrix, time.perf_counter() - started
+
+
+def probabilities(model, present, asked, problem, task):
+    """float32 (n_asked, n_classes); 0 for a class that training lacks."""
+    import numpy as np
+
+    proba = np.zeros((len(asked), len(problem.targets[task][1])), dtype=np.float32)
     proba[:, present] = model.predict_proba(asked)
-    yield Answer(name, task, seconds, proba)
+    return proba
+
+
+def suggest(trial, name: str) -> dict:
+    """Settings of the boosted trees `name` for an Optuna trial, as in `BOOSTED`."""
+    settings = {
+        "components": trial.suggest_categorical("components", (64, 128, 256)),
+        "n_estimators": trial.suggest_int("n_estimators", 50, 300, log=True),
+        "learning_rate": trial.suggest_float("learning_rate", 0.03, 0.3, log=True),
+        "min_child_weight": trial.suggest_float("min_child_weight", 0.3, 10.0, log=True),
+        "colsample_bytree": trial.suggest_float("colsample_bytree", 0.1, 1.0, log=True),
+    }
+    if name == "XGBoost":
+        return settings | {"max_depth": trial.suggest_int("max_depth", 2, 6)}
+    return settings | {"num_leaves": trial.suggest_int("num_leaves", 4, 31, log=True)}
+
+
+def tune(args, data, features: Features) -> None:
+    """Every trial of both libraries as a row of a table, and the best settings on the screen."""
+    import numpy as np
+
+    from common import label_tuning
+
+    def objective(name, trial, problem):
+        settings, logits, seconds = suggest(trial, name), {}, 0.0
+        for task in problem.targets:
+            model, present, matrix, took = fitted(name, features, problem, task, settings)
+            proba = probabilities(model, present, matrix[problem.validation], problem, task)
+            logits[task] = np.log(np.maximum(proba, LEAST))
+            seconds += took
+        trial.set_user_attr("fit_seconds", seconds)
+        return label_tuning.judge(trial, problem, logits)
+
+    for name, in_use in BOOSTED.items():
+        label_tuning.search(args, STAGE, data, name, partial(objective, name), in_use)
 
 
 def main():
     args = arguments()
-    if settled.already(args):
+    if not args.tune and settled.already(args):
         return
-
-    from functools import partial
 
     from common import dataset
     from common.artifacts import Results
@@ -138,7 +217,10 @@ def main():
 
     data = dataset.load(args)
     features = Features(data.image, data.text)
-    results = Results(args.paths.results("Classification_ML"), args, data.inputs, KEY)
+    if args.tune:
+        tune(args, data, features)
+        return
+    results = Results(args.paths.results(STAGE), args, data.inputs, KEY, {"boosted": BOOSTED})
     learners = [
         Learner((name,), partial(answer, name, features), figures=name == MODELS[0])
         for name in args.models

@@ -7,17 +7,22 @@ listings that lack text or photo.
 
 Reads   <data-dir>/dataset_with_llm.csv, img_emb.npy, wrd_emb.npy (made first where missing)
 Writes  <data-dir>/results/Classification_with_CLIP.csv, models/clip_*.safetensors,
-        figures/confusion_clip_fusion_*.png, figures/learning_clip_fusion.png
+        figures/confusion_clip_fusion_*.png, figures/learning_clip_fusion.png;
+        with --tune results/Classification_with_CLIP_tuning.csv and
+        tuning/Classification_with_CLIP.jsonl
 
     python Classification_with_CLIP.py --data-dir data/sample            # sample catalogue
     python Classification_with_CLIP.py --raw-dir PATH                    # the real downloads
     python Classification_with_CLIP.py --raw-dir PATH --preset study     # the study's CLIP
     python Classification_with_CLIP.py --criterion study                 # the study's reading
+    python Classification_with_CLIP.py --raw-dir PATH --tune 40          # only look for settings
 
 Reproduces the CLIP Fusion rows of the README's classification table.
 """
 
 from common import cli, criteria, presets, settled
+
+STAGE = "Classification_with_CLIP"
 
 
 def arguments():
@@ -29,41 +34,52 @@ def arguments():
 
 def main():
     args = arguments()
-    if settled.already(args):
+    if not args.tune and settled.already(args):
         return
 
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
     from functools import partial
 
     import numpy as np
 
-    from common import dataset
+    from common import dataset, fusion
+    from common.label_tuning import search_networks
     from common.merge import listing_text
     from common.multitask import Model, array_batches, run_models
     from common.networks import ClipFusion
-    from common.training import TrainConfig
     from common.words import WIDTH, hashed
 
-    config = TrainConfig(epochs=12, batch_size=256, lr=1e-3, weight_decay=0.01, schedule="onecycle")
+    config = fusion.config(**fusion.TRAINING)
     data = dataset.load(args)
-    fusion = partial(ClipFusion, data.image.shape[1], data.text.shape[1])
+    network = partial(ClipFusion, data.image.shape[1], data.text.shape[1])
+    in_use = partial(network, **fusion.NETWORK)
     batches = partial(array_batches, batch_size=config.batch_size)
-    words = hashed(listing_text(data.table))
 
     # A row of NaN is a photo or a text that is not there.
     no_photo, no_text = (np.full_like(array, np.nan) for array in (data.image, data.text))
     image_only, text_only = batches(data.image, no_text), batches(no_photo, data.text)
+    plain = Model(
+        "CLIP Fusion",
+        in_use,
+        batches(data.image, data.text),
+        config,
+        also={"CLIP Fusion, no text": image_only, "CLIP Fusion, no photo": text_only},
+    )
+    if args.tune:
+
+        def suggested(trial):
+            settings, training = fusion.suggest(trial)
+            return replace(plain, build=partial(network, **settings), config=training)
+
+        search_networks(args, STAGE, data, suggested, plain.name, fusion.IN_USE)
+        return
+
+    words = hashed(listing_text(data.table))
     models = [
-        Model(
-            "CLIP Fusion",
-            fusion,
-            batches(data.image, data.text),
-            config,
-            also={"CLIP Fusion, no text": image_only, "CLIP Fusion, no photo": text_only},
-        ),
+        plain,
         Model(
             "CLIP Fusion + words",
-            partial(fusion, words=WIDTH),
+            partial(in_use, words=WIDTH),
             batches(data.image, data.text, words),
             config,
             also={
@@ -71,10 +87,10 @@ def main():
                 "CLIP Fusion + words, no photo": batches(no_photo, data.text, words),
             },
         ),
-        Model("CLIP image only", fusion, image_only, config, figures=False),
-        Model("CLIP text only", fusion, text_only, config, figures=False),
+        Model("CLIP image only", in_use, image_only, config, figures=False),
+        Model("CLIP text only", in_use, text_only, config, figures=False),
     ]
-    run_models(args, "Classification_with_CLIP", data, models, {"train": asdict(config)})
+    run_models(args, STAGE, data, models, {"train": asdict(config), "network": fusion.NETWORK})
 
 
 if __name__ == "__main__":

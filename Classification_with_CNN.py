@@ -7,13 +7,15 @@ epoch after an interruption.
 
 Reads   <data-dir>/dataset_with_llm.csv, the photos under <raw-dir>
 Writes  <data-dir>/results/Classification_with_CNN.csv, models/cnn_*.safetensors,
-        figures/confusion_cnn_*.png, figures/learning_cnn*.png
+        figures/confusion_cnn_*.png, figures/learning_cnn*.png;
+        with --tune results/Classification_with_CNN_tuning.csv, tuning/Classification_with_CNN.jsonl
 
     python Classification_with_CNN.py --data-dir data/sample            # sample catalogue
     python Classification_with_CNN.py --raw-dir PATH                    # the real downloads
     python Classification_with_CNN.py --raw-dir PATH --preset study     # the study's ResNet50
     python Classification_with_CNN.py --raw-dir PATH --finetune         # wants a GPU, or --limit
     python Classification_with_CNN.py --raw-dir PATH --criterion study  # the study's reading
+    python Classification_with_CNN.py --raw-dir PATH --tune 40          # only look for settings
 
 Reproduces the CNN rows of the README's classification table.
 """
@@ -30,7 +32,7 @@ def arguments():
 
 def main():
     args = arguments()
-    if settled.already(args):
+    if not args.tune and settled.already(args):
         return
 
     from common import cnn, dataset

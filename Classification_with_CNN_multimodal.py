@@ -5,12 +5,15 @@ layer. Frozen backbone, `--finetune` and the three experiments are as there.
 
 Reads   <data-dir>/dataset_with_llm.csv, wrd_emb.npy (made first where missing), the photos
 Writes  <data-dir>/results/Classification_with_CNN_multimodal.csv, models/multimodal_cnn_*,
-        figures/confusion_multimodal_cnn_*.png, figures/learning_multimodal_cnn*.png
+        figures/confusion_multimodal_cnn_*.png, figures/learning_multimodal_cnn*.png;
+        with --tune results/Classification_with_CNN_multimodal_tuning.csv and
+        tuning/Classification_with_CNN_multimodal.jsonl
 
     python Classification_with_CNN_multimodal.py --data-dir data/sample           # sample catalogue
     python Classification_with_CNN_multimodal.py --raw-dir PATH                   # real downloads
     python Classification_with_CNN_multimodal.py --raw-dir PATH --preset study    # ResNet50, CLIP
     python Classification_with_CNN_multimodal.py --raw-dir PATH --criterion study # study's reading
+    python Classification_with_CNN_multimodal.py --raw-dir PATH --tune 40         # only settings
 
 Reproduces the multimodal CNN rows of the README's classification table.
 """
@@ -27,7 +30,7 @@ def arguments():
 
 def main():
     args = arguments()
-    if settled.already(args):
+    if not args.tune and settled.already(args):
         return
 
     from functools import partial

@@ -11,7 +11,9 @@ entropy (1: all clusters of one size) count all products: a collapsed method sho
 Reads   <data-dir>/dataset_with_llm.csv, img_emb.npy, wrd_emb.npy (made first where missing)
 Writes  <data-dir>/clusters.csv: product_key and a column per method, of the first seed
         <data-dir>/results/clustering_DEC.csv, results/choice_of_k.csv (--k auto)
+        <data-dir>/results/cluster_names.csv: of each cluster its name, size and commonest category
         <data-dir>/figures/clusters_*.png: maps with product pictures
+        <data-dir>/figures/contact_sheet_*.png: a row of the most central pictures per cluster
 
     python clustering_DEC.py --data-dir data/sample               # sample catalogue
     python clustering_DEC.py --raw-dir PATH                       # the real downloads
@@ -30,6 +32,7 @@ TRIVIAL = ONE, RANDOM = "One cluster", "Random"
 AE = "AE+K-Means"
 STAGE = "clustering_DEC"
 KEY = ("method", "k", "split", "text", "seed")
+NAMES_KEY = (*KEY, "cluster")
 MAP_ROWS = 3000  # t-SNE takes a quarter of a minute for as many
 
 
@@ -93,7 +96,12 @@ def main():
         write_csv(table, args.paths.clusters)
         seconds = time.perf_counter() - started
         record(args.paths.clusters, args, data.inputs, seconds, settings)
-        draw(args, data, space, {name: columns[name] for name in ("K-Means", methods[-1])})
+        chosen = {name: columns[name] for name in methods}
+        named = name_clusters(args, data, chosen, said)
+        draw_sheets(args, data, space, chosen, named)
+        draw_maps(
+            args, data, space, {name: chosen[name] for name in ("K-Means", methods[-1])}, named
+        )
     results.finish()
 
 
@@ -178,12 +186,52 @@ def score(table, assigned, space, own, test, k) -> dict:
     }
 
 
-def draw(args, data, space, columns) -> None:
+def name_clusters(args, data, columns, said) -> dict[str, dict[int, str]]:
+    """Writes the table of cluster names; returns {method: {cluster: name}}."""
+    from common import clustering
+    from common.artifacts import Results
+
+    results = Results(args.paths.results("cluster_names"), args, data.inputs, NAMES_KEY)
+    named = {}
+    for method, assigned in columns.items():
+        named[method] = clustering.names(data.table, assigned)
+        for cluster, name in named[method].items():
+            own = data.table["normalized_category"][assigned == cluster]
+            results.add(
+                method=method,
+                **said,
+                seed=args.seed[0],
+                cluster=cluster,
+                cluster_name=name,
+                products=len(own),
+                category_share=float(own.value_counts(normalize=True).iloc[0]),
+            )
+    return named
+
+
+def draw_sheets(args, data, space, columns, named) -> None:
+    """A page per method: each cluster's name, size and most central pictures."""
+    from common import cluster_figures, clustering
+
+    for method, assigned in columns.items():
+        clusters = {
+            f"{cluster}: {named[method][cluster]}\n{len(rows):,} products": (
+                args.paths.raw / path for path in data.table["image_path"].iloc[rows]
+            )
+            for cluster, rows in clustering.central(space, assigned).items()
+        }
+        path = args.paths.figure(f"contact_sheet_{figure_name(method)}")
+        title = f"{method}: the most central products of each cluster"
+        cluster_figures.contact_sheet(clusters, path, title)
+        print(f"contact sheet in {path}", flush=True)
+
+
+def draw_maps(args, data, space, columns, named) -> None:
     """A t-SNE map of a sample of products, coloured by each of `columns`."""
     import numpy as np
     from sklearn.manifold import TSNE
 
-    from common import clustering, figures
+    from common import cluster_figures
 
     rows = np.arange(len(space))
     if len(rows) > MAP_ROWS:
@@ -193,16 +241,19 @@ def draw(args, data, space, columns) -> None:
     )
     pictures = [args.paths.raw / path for path in data.table["image_path"].iloc[rows]]
     for method, assigned in columns.items():
-        name = method.lower().replace("-", "_")
-        path = figures.cluster_map(
+        path = cluster_figures.cluster_map(
             xy,
             assigned[rows],
             pictures,
-            args.paths.figure(f"clusters_{name}"),
+            args.paths.figure(f"clusters_{figure_name(method)}"),
             f"{method}: {len(rows):,} products on a t-SNE map",
-            clustering.names(data.table, assigned),
+            named[method],
         )
         print(f"map in {path}", flush=True)
+
+
+def figure_name(method: str) -> str:
+    return method.lower().replace("-", "_").replace("+", "_")
 
 
 if __name__ == "__main__":

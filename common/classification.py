@@ -4,15 +4,18 @@ A stage brings learners; here they are trained on what each experiment allows, s
 side, and written to the resumable results table, with the majority class as the row to beat.
 """
 
+import hashlib
+import json
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from common import metrics
-from common.artifacts import Results
+from common.artifacts import Results, fingerprint
 from common.dataset import EXPERIMENTS, TASKS, labels, sides
 
 KEY = ("experiment", "task", "model", "split", "text", "seed")
@@ -135,6 +138,13 @@ def file_name(args, *parts: object) -> str:
     `clip_fusion_hnm_to_fashion_seed_0`; runs on the random split never overwrite the others."""
     said = [*parts, *(["random split"] if args.split == "random" else [])]
     return re.sub(r"[^a-z0-9]+", "_", " ".join(map(str, said)).lower().replace("->", " to "))
+
+
+def identity(args, data) -> str:
+    """Twelve characters that tell what is learned from apart from other data, splits, presets."""
+    inputs = [fingerprint(one) if isinstance(one, Path) else one for one in data.inputs.values()]
+    said = json.dumps([inputs, args.preset, args.limit, args.split])
+    return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 
 def _scored(tasks, native) -> list[str]:

@@ -73,6 +73,16 @@ def price_options(made: argparse.ArgumentParser) -> None:
     )
 
 
+def tuning_option(group: argparse._ArgumentGroup) -> None:
+    """Adds ``--tune`` to a group of flags of a stage."""
+    group.add_argument(
+        "--tune",
+        type=_positive,
+        metavar="N",
+        help="only look for settings: N trials a model, judged on validation rows",
+    )
+
+
 def parse(made: argparse.ArgumentParser, argv: list[str] | None = None) -> argparse.Namespace:
     """Parses the command line and adds ``args.paths``."""
     args = made.parse_args(argv)

@@ -11,7 +11,7 @@ import pandas as pd
 from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import pairwise_distances_argmin, silhouette_score
 from sklearn.mixture import GaussianMixture
 from tqdm import tqdm
@@ -154,20 +154,44 @@ def entropy(assigned: np.ndarray, k: int) -> float:
 
 
 def names(table: pd.DataFrame, assigned: np.ndarray) -> dict[int, str]:
-    """A name per cluster: its commonest category and the two title words most typical of it.
+    """A name per cluster: its commonest category and the two words most distinctive of it.
 
-    Typical is what has the largest TF-IDF weight when each cluster is read as one document.
+    Words come from the titles, less the brand, and from the items, materials and styles that were
+    read out of the descriptions; a product says a word once. Distinctive is what has the largest
+    class-based TF-IDF: frequent in the cluster, rare elsewhere (Grootendorst, "BERTopic", 2022).
     """
-    titles = table["title"].groupby(assigned).agg(" ".join)
+    read = table.reindex(columns=["llm_main_item", "llm_material", "llm_style"], fill_value="")
+    titles = [
+        title.replace(brand, " ") if brand else title
+        for title, brand in zip(table["title"], table["brand"], strict=True)
+    ]
+    said = read.assign(title=titles).agg(" ".join, axis=1)
+    vectorizer = CountVectorizer(
+        token_pattern=r"[a-z]{3,}", stop_words="english", binary=True, dtype=np.float32
+    )
+    clusters, number = np.unique(assigned, return_inverse=True)
     category = table["normalized_category"].groupby(assigned).agg(lambda of: of.mode().iloc[0])
-    vectorizer = TfidfVectorizer(token_pattern=r"[a-z]{3,}", stop_words="english", max_df=0.8)
     try:
-        weights = vectorizer.fit_transform(titles).toarray()
+        found = vectorizer.fit_transform(said)
     except ValueError:  # no word is left
         return category.to_dict()
     words = vectorizer.get_feature_names_out()
-    typical = {
-        cluster: ", ".join(words[np.argsort(-row)[:2]])
-        for cluster, row in zip(titles.index, weights, strict=True)
-    }
-    return {cluster: f"{category[cluster]} ({typical[cluster]})" for cluster in titles.index}
+    belongs = np.eye(len(clusters), dtype=np.float32)[number].T
+    products = belongs.sum(axis=1, keepdims=True)
+    share = (belongs @ found) / products
+    weight = share * np.log1p(1 / np.maximum(share.sum(axis=0), 1 / len(table)))
+    named = {}
+    for cluster, row in zip(clusters, weight, strict=True):
+        typical = ", ".join(words[np.argsort(-row, kind="stable")[:2]])
+        named[int(cluster)] = f"{category[cluster]} ({typical})"
+    return named
+
+
+def central(space: np.ndarray, assigned: np.ndarray) -> dict[int, np.ndarray]:
+    """Row numbers of each cluster, those nearest to its mean in `space` (n, d) first."""
+    found = {}
+    for cluster in np.unique(assigned):
+        rows = np.flatnonzero(assigned == cluster)
+        distance = np.linalg.norm(space[rows] - space[rows].mean(axis=0), axis=1)
+        found[int(cluster)] = rows[np.argsort(distance, kind="stable")]
+    return found

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 
 import numpy as np
@@ -14,10 +14,12 @@ from common import cli, presets, towers
 from common.artifacts import StageError
 from common.dataset import Dataset
 from common.images import Pixels, decode, worker_count
+from common.label_tuning import search_networks
 from common.multitask import Model, array_batches, run_models
 from common.training import TrainConfig
 
 FROZEN = TrainConfig(epochs=60, batch_size=256, lr=1e-3, weight_decay=0.01, patience=8)
+HEAD = {"hidden": 512, "dropout": 0.3}
 FINETUNED = TrainConfig(
     epochs=5, batch_size=32, lr=3e-4, weight_decay=0.05, schedule="onecycle", grad_clip=1.0
 )
@@ -30,6 +32,8 @@ def run(args, stage: str, data: Dataset, name: str, network: Callable, *others: 
         network: (n_features, classes, backbone or None) -> module that takes an image, or its
             features without a backbone, and one row of each of `others` (n_rows, d).
     """
+    if args.tune and args.finetune:
+        raise StageError("--tune looks for settings of the frozen backbone: leave out --finetune")
     backbone = presets.cnn(args, cli.device(args))
     files = [args.paths.raw / path for path in data.table["image_path"]]
     if args.finetune:
@@ -46,10 +50,31 @@ def run(args, stage: str, data: Dataset, name: str, network: Callable, *others: 
         if broken:
             raise StageError(f"{files[min(broken)]} cannot be decoded any more; run with --force")
         batches = array_batches(features, *others, batch_size=FROZEN.batch_size)
-        model = Model(name, partial(network, backbone.dim), batches, FROZEN)
+
+        def frozen(head: dict, config: TrainConfig) -> Model:
+            return Model(name, partial(network, backbone.dim, **head), batches, config)
+
+        if args.tune:
+            search_networks(args, stage, data, lambda trial: frozen(*suggest(trial)), name, IN_USE)
+            return
+        model = frozen(HEAD, FROZEN)
     # Both recipes, so that the rows of one stay where the other is run.
-    recipes = {"frozen": asdict(FROZEN), "fine-tuned": asdict(FINETUNED)}
+    recipes = {"frozen": {**asdict(FROZEN), **HEAD}, "fine-tuned": asdict(FINETUNED)}
     run_models(args, stage, data, [model], {"backbone": backbone.identity, **recipes})
+
+
+IN_USE = {"lr": FROZEN.lr, "weight_decay": FROZEN.weight_decay, **HEAD}
+
+
+def suggest(trial) -> tuple[dict, TrainConfig]:
+    """Settings of a head on frozen features, and of its training, for an Optuna trial."""
+    head = {
+        "hidden": trial.suggest_categorical("hidden", (256, 512, 1024)),
+        "dropout": trial.suggest_float("dropout", 0.1, 0.7),
+    }
+    lr = trial.suggest_float("lr", 2e-4, 5e-3, log=True)
+    weight_decay = trial.suggest_float("weight_decay", 1e-3, 0.3, log=True)
+    return head, replace(FROZEN, lr=lr, weight_decay=weight_decay)
 
 
 class PhotoBatches:

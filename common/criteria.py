@@ -7,6 +7,8 @@ read by argmax too, which shows how much of a score the reading alone costs.
 Only the standard library is imported here: `--help` of every stage passes through.
 """
 
+from common import cli
+
 CRITERIA = ("cross-entropy", "study")
 
 
@@ -19,6 +21,7 @@ def add_arguments(parser, finetune: bool = False) -> None:
         default="cross-entropy",
         help="cross-entropy and argmax (default), or the study's: sigmoids, exact match at 0.5",
     )
+    cli.tuning_option(group)
     if finetune:
         group.add_argument(
             "--finetune", action="store_true", help="train the backbone too, not only the heads"

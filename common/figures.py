@@ -7,11 +7,8 @@ atomically and returns the path it wrote. Prices are USD; `source` holds HNM or 
 from pathlib import Path
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.figure import Figure
-from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
-from PIL import Image, UnidentifiedImageError
 from sklearn.metrics import confusion_matrix
 
 from common.artifacts import atomic
@@ -23,7 +20,6 @@ SOURCE_STYLE = {  # Okabe-Ito colours: told apart with any colour vision; shapes
 }
 SMALLEST_PRICE = 0.01  # USD; a log axis needs a floor, the same one the metrics use
 MAX_POINTS = 4000  # scatter points a source: more only make the PNG heavy
-THUMBNAIL = 44  # pixels
 
 
 def price_parity(true, pred, source, path, title):
@@ -204,37 +200,6 @@ def coverage(confidence, correct, path, title, wanted=0.99):
     return _save(figure, axes, path, title)
 
 
-def cluster_map(xy, assigned, image_files, path, title, names=None):
-    """2-D map (n, 2) of products coloured by cluster (n,), with product thumbnails on it.
-
-    `image_files` holds a path or None per row; a picture that cannot be read stays a dot.
-    `names` maps a cluster to what the legend calls it (e.g. its commonest category).
-    """
-    xy, assigned = np.asarray(xy, float), np.asarray(assigned)
-    figure, axes = _figure(10.0, 8.6)
-    clusters = np.unique(assigned)
-    colours = _cycle(len(clusters))
-    for colour, cluster in zip(colours, clusters, strict=True):
-        own = assigned == cluster
-        label = str(cluster) if names is None else f"{cluster}: {names[cluster]}"
-        points = xy[_thin(np.flatnonzero(own))]
-        axes.scatter(*points.T, s=9, color=colour, alpha=0.5, linewidths=0)
-        axes.scatter([], [], s=40, color=colour, label=f"{label} ({own.sum():,})")
-    colour_of = dict(zip(clusters.tolist(), colours, strict=True))
-    for row, thumbnail in _thumbnails(xy, image_files):
-        edge = {"edgecolor": colour_of[assigned[row]], "linewidth": 1.6, "boxstyle": "square,pad=0"}
-        axes.add_artist(
-            AnnotationBbox(OffsetImage(thumbnail, zoom=0.72), xy[row], pad=0, bboxprops=edge)
-        )
-    axes.set(xlabel="first map axis (no unit)", ylabel="second map axis (no unit)")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_visible(False)
-    axes.margins(0.05)
-    axes.legend(title="cluster (products)", fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    return _save(figure, axes, path, title, grid=False)
-
-
 def importances(names, values, path, title):
     """The 25 features with the largest values, as shares of the total, largest on top."""
     names, values = np.asarray(names), np.asarray(values, float)
@@ -292,25 +257,3 @@ def _thin(rows):
     if len(rows) <= MAX_POINTS:
         return rows
     return np.sort(np.random.default_rng(0).choice(rows, MAX_POINTS, replace=False))
-
-
-def _cycle(count):
-    return [colormaps["tab20"](index % 20) for index in range(count)]
-
-
-def _thumbnails(xy, image_files, cells=(19, 14)):
-    """Yield (row, RGB array) of readable pictures that stay a cell's width or height apart."""
-    step = np.maximum(np.ptp(xy, axis=0), np.finfo(float).tiny) / cells
-    taken = np.empty((0, 2))
-    for row in np.random.default_rng(0).permutation(len(xy)):
-        crowded = (np.abs(taken - xy[row]) < step).all(axis=1).any()
-        if crowded or not image_files[row]:
-            continue
-        try:
-            with Image.open(image_files[row]) as image:
-                image.thumbnail((THUMBNAIL, THUMBNAIL))
-                picture = image.convert("RGB")
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
-            continue
-        taken = np.vstack([taken, xy[row]])
-        yield row, np.asarray(picture)

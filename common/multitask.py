@@ -1,7 +1,5 @@
 """Train one network on all labelling tasks at once, and read its answers (see `criteria`)."""
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,7 +11,7 @@ from scipy.special import log_softmax, softmax
 from torch import nn
 
 from common import cli, figures
-from common.artifacts import Results, fingerprint
+from common.artifacts import Results
 from common.classification import (
     CLASSES_KEY,
     KEY,
@@ -21,11 +19,20 @@ from common.classification import (
     Learner,
     Problem,
     file_name,
+    identity,
     run_tasks,
 )
 from common.criteria import model_names
 from common.dataset import EXPERIMENTS, Dataset
-from common.training import TrainConfig, fit, predict, read_config, save_model, tensor_batches
+from common.training import (
+    History,
+    TrainConfig,
+    fit,
+    predict,
+    read_config,
+    save_model,
+    tensor_batches,
+)
 
 PREDICT_BATCH = 2048
 
@@ -98,7 +105,7 @@ def _learn(args, data, model):
         cli.seed_everything(problem.seed)
         classes = {task: len(names) for task, (_, names) in problem.targets.items()}
         network = model.build(classes)
-        seconds, temperature = _fit(args, data, problem, model, network)
+        seconds, temperature = _fit_and_keep(args, data, problem, model, network)
         for name, batches in {model.name: model.batches, **model.also}.items():
             logits = predict(
                 network, batches(problem.test, None, False, problem.seed), cli.device(args)
@@ -116,14 +123,11 @@ def _learn(args, data, model):
     return learn
 
 
-def _fit(args, data, problem, model, network):
-    """Train, keep the network under `data/models/`; returns seconds and {task: temperature}.
-
-    Without temperatures under the study's criterion, which has no probabilities.
-    """
-    device = cli.device(args)
-    path = _model_path(args, model, problem.experiment, problem.seed)
-    train, validation = (
+def train(
+    args, problem: Problem, model: Model, network: nn.Module, checkpoint: Path | None = None
+) -> tuple[History, Iterable]:
+    """Train `network` of `model` in place; returns its history and the validation batches."""
+    learnt_from, validation = (
         model.batches(
             rows,
             {task: torch.from_numpy(y[rows]) for task, (y, _) in problem.targets.items()},
@@ -134,17 +138,28 @@ def _fit(args, data, problem, model, network):
     )
     history = fit(
         network,
-        train,
+        learnt_from,
         validation,
         loss(args.criterion),
         model.config,
-        device,
+        cli.device(args),
         progress=f"{model.name} {problem.experiment} seed {problem.seed}",
-        checkpoint=_checkpoint(args, data, path) if model.resumable else None,
+        checkpoint=checkpoint,
     )
+    return history, validation
+
+
+def _fit_and_keep(args, data, problem, model, network):
+    """Train, keep the network under `data/models/`; returns seconds and {task: temperature}.
+
+    Without temperatures under the study's criterion, which has no probabilities.
+    """
+    path = _model_path(args, model, problem.experiment, problem.seed)
+    checkpoint = _checkpoint(args, data, path) if model.resumable else None
+    history, validation = train(args, problem, model, network, checkpoint)
     temperature = {}
     if args.criterion == "cross-entropy":
-        for task, z in predict(network, validation, device).items():
+        for task, z in predict(network, validation, cli.device(args)).items():
             y = problem.targets[task][0][problem.validation]
             temperature[task] = fit_temperature(z, y)
     said = {
@@ -217,10 +232,7 @@ def _model_path(args, model, experiment, seed) -> Path:
 
 def _checkpoint(args, data, path) -> Path:
     """Named after what it is trained on, so that another data set never resumes from it."""
-    inputs = [fingerprint(one) if isinstance(one, Path) else one for one in data.inputs.values()]
-    said = json.dumps([inputs, args.preset, args.limit, args.split])
-    identity = hashlib.sha256(said.encode()).hexdigest()[:12]
-    checkpoint = path.with_name(f".{path.stem}.{identity}.checkpoint.safetensors")
+    checkpoint = path.with_name(f".{path.stem}.{identity(args, data)}.checkpoint.safetensors")
     if args.force:
         checkpoint.unlink(missing_ok=True)
     return checkpoint

@@ -12,15 +12,22 @@ from optuna.storages.journal import JournalFileBackend
 
 
 def search(
-    name: str, objective: Callable[[optuna.Trial], float], trials: int, path: Path, seed: int = 0
+    name: str,
+    objective: Callable[[optuna.Trial], float],
+    trials: int,
+    path: Path,
+    seed: int = 0,
+    first: dict | None = None,
 ) -> tuple[dict, float]:
     """The settings with the lowest ``objective`` over ``trials`` trials, and that value.
 
     Every finished trial is kept in ``path`` (Optuna's journal, lines of JSON) under ``name``, so
     that an interrupted search goes on, and a longer one adds to it; ``name`` must tell apart all
-    that makes values incomparable, such as the data.
+    that makes values incomparable, such as the data. ``first``: settings of the first trial.
     """
     study = _study(name, path, seed)
+    if first:
+        study.enqueue_trial(first, skip_if_exists=True)
     done = len(study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE]))
     if done < trials:
         study.optimize(objective, n_trials=trials - done, show_progress_bar=True)

@@ -16,7 +16,8 @@ def finished(planted, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dataset, "load", lambda args: planted)
         # Fewer trees: what is tested is the protocol, not the score.
-        patch.setitem(Classification_ML.BOOSTED, "n_estimators", 10)
+        for settings in Classification_ML.BOOSTED.values():
+            patch.setitem(settings, "n_estimators", 10)
         patch.setattr(sys, "argv", ["Classification_ML.py", "--data-dir", str(folder)])
         Classification_ML.main()
         before = (folder / "results" / "Classification_ML.csv").read_bytes()

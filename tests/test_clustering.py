@@ -73,18 +73,25 @@ def test_entropy_tells_even_sizes_from_one_cluster():
     assert clustering.entropy(np.zeros(40, int), 4) == 0
 
 
-def test_names_join_the_commonest_category_and_typical_title_words():
+def test_names_join_the_commonest_category_and_distinctive_words_but_no_brand():
     table = pd.DataFrame(
         {
-            "title": ["Blue Slim Jeans", "Blue Wide Jeans", "Blue Ankle Boots", "42"],
+            "title": ["Acme Blue Jeans", "Acme Blue Jeans", "Blue Boots", "42"],
+            "brand": ["Acme", "Acme", "", ""],
             "normalized_category": ["Bottomwear", "Bottomwear", "Shoes", "Shoes"],
+            "llm_material": ["denim", "denim", "leather", "leather"],
         }
     )
     names = clustering.names(table, np.array([0, 0, 2, 2]))
-    assert names[0].startswith("Bottomwear (jeans, ")
-    assert names[2] in ("Shoes (ankle, boots)", "Shoes (boots, ankle)")
-    table["title"] = "12"
+    assert names == {0: "Bottomwear (denim, jeans)", 2: "Shoes (leather, boots)"}
+    table = table.drop(columns="llm_material").assign(title="12")
     assert clustering.names(table, np.array([0, 0, 2, 2])) == {0: "Bottomwear", 2: "Shoes"}
+
+
+def test_central_rows_stand_first():
+    space = np.array([[0.0], [10], [1], [11], [5], [12]])
+    found = clustering.central(space, np.array([0, 1, 0, 1, 0, 1]))
+    assert {name: rows.tolist() for name, rows in found.items()} == {0: [2, 0, 4], 1: [3, 1, 5]}
 
 
 def test_soft_assignment_and_target_follow_the_papers_equations():

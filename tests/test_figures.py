@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common import figures
+from common import cluster_figures, figures
 
 RNG = np.random.default_rng(0)
 TRUE = np.exp(RNG.normal(3, 0.7, 80))
@@ -69,25 +69,6 @@ def test_confusion_leaves_room_for_classes_that_never_occur(tmp_path):
     looks_drawn(path)
 
 
-def test_cluster_map_keeps_a_broken_picture_as_a_dot(tmp_path):
-    good, broken = tmp_path / "good.png", tmp_path / "broken.png"
-    Image.new("CMYK", (60, 80), (0, 200, 200, 0)).convert("RGB").save(good)
-    broken.write_bytes(b"not an image")
-    xy = np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0], [3.0, 3.0]])
-    files = [good, broken, None, tmp_path / "absent.png"]
-    assert [row for row, _ in figures._thumbnails(xy, files)] == [0]
-    path = tmp_path / "made" / "figure.png"
-    figures.cluster_map(xy, [0, 0, 1, 1], files, path, "map", names={0: "Tops", 1: "Shoes"})
-    looks_drawn(path)
-
-
-def test_cluster_map_does_not_open_a_decompression_bomb(tmp_path, monkeypatch):
-    bomb = tmp_path / "bomb.png"
-    Image.new("1", (200, 200)).save(bomb)
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    assert list(figures._thumbnails(np.zeros((1, 2)), [bomb])) == []
-
-
 def test_importances_keep_the_largest(tmp_path):
     path = tmp_path / "figure.png"
     figures.importances([f"feature {i}" for i in range(60)], np.arange(60.0), path, "gain")
@@ -101,3 +82,39 @@ def test_the_same_figure_twice_is_the_same_file(tmp_path):
     for path in (first, second):
         figures.residuals(TRUE, PRED, SOURCE, path, "t")
     assert first.read_bytes() == second.read_bytes()
+
+
+def test_cluster_map_keeps_a_broken_picture_as_a_dot(tmp_path):
+    good, broken = tmp_path / "good.png", tmp_path / "broken.png"
+    Image.new("CMYK", (60, 80), (0, 200, 200, 0)).convert("RGB").save(good)
+    broken.write_bytes(b"not an image")
+    xy = np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0], [3.0, 3.0]])
+    files = [good, broken, None, tmp_path / "absent.png"]
+    assert [row for row, _ in cluster_figures._thumbnails(xy, files)] == [0]
+    path = tmp_path / "made" / "figure.png"
+    cluster_figures.cluster_map(xy, [0, 0, 1, 1], files, path, "map", names={0: "Tops", 1: "Shoes"})
+    looks_drawn(path)
+
+
+def test_cluster_map_does_not_open_a_decompression_bomb(tmp_path, monkeypatch):
+    bomb = tmp_path / "bomb.png"
+    Image.new("1", (200, 200)).save(bomb)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    assert list(cluster_figures._thumbnails(np.zeros((1, 2)), [bomb])) == []
+
+
+def test_contact_sheet_shows_what_can_be_read_in_the_order_given(tmp_path):
+    files = []
+    for number, colour in enumerate(("red", "lime", "blue")):
+        files.append(tmp_path / f"{number}.png")
+        Image.new("RGB", (60, 80), colour).save(files[-1])
+    files[1].write_bytes(b"not an image")
+    shown = list(cluster_figures._readable([*files, *files], 3))
+    assert [picture.getpixel((5, 5)) for picture in shown] == [
+        (255, 0, 0),
+        (0, 0, 255),
+        (255, 0, 0),
+    ]
+    path = tmp_path / "made" / "figure.png"
+    cluster_figures.contact_sheet({"Tops (3)": files, "Shoes (1)": files[:1]}, path, "clusters")
+    looks_drawn(path)

@@ -52,6 +52,38 @@ def test_confidence_leaves_out_what_has_none_and_classes_the_other_models():
     assert table[1:] == [["gender", "Boys", "1,200", "30", "1.000", "0.500", "0.667"]]
 
 
+def test_the_best_trial_stands_beside_the_first():
+    said = {"model": "CNN", "seconds": 3.0, "validation_accuracy": 0.9, "validation_f1_macro": 0.7}
+    rows = [
+        {**said, "trial": number, "value": value, "validation_log_loss": value, "lr": lr}
+        for number, (value, lr) in enumerate([(0.3, 1e-3), (0.25, 2e-3), (0.4, 4e-3)])
+    ]
+    rows.append({**rows[0], "model": "XGBoost", "lr": None, "max_depth": 4})
+    table = TABLES["label_tuning"](kept(label_tuning=rows))
+    assert table[1:] == [
+        ["CNN", "3", "0", "0.300", "0.900", "0.700", "lr 0.001"],
+        ["CNN", "3", "1", "0.250", "0.900", "0.700", "lr 0.002"],
+        ["XGBoost", "1", "0", "0.300", "0.900", "0.700", "max_depth 4"],
+        ["XGBoost", "1", "0", "0.300", "0.900", "0.700", "max_depth 4"],
+    ]
+
+
+def test_a_recipe_shows_the_share_of_the_gap_it_closes():
+    said = {**CONDITIONS, "experiment": "HNM->FASHION", "task": "gender", "model": "LinearSVC"}
+    accuracy = {"as the study": (0.6, 0.0), "CORAL": (0.5, -0.25), "learned from both": (1.0, 1.0)}
+    rows = [
+        {**said, "recipe": recipe, "seed": seed, "accuracy": value, "gap_closed": closed}
+        for recipe, (value, closed) in accuracy.items()
+        for seed in (0, 1)
+    ]
+    table = TABLES["across"](kept(across=rows))
+    assert table[0] == ["model", "recipe", "gender HNM->FASHION"]
+    assert [row[2] for row in table[1:]] == ["0.600", "0.500 (-25%)", "1.000"]
+    row = {"shift": "aspect", "unit": "width / height", "HNM": 2 / 3, "FASHION": 0.75}
+    table = TABLES["source_shift"](kept(source_shift=[{**row, "between": None}]))
+    assert table[1] == ["aspect", "width / height", "0.667", "0.75", "–"]
+
+
 def test_retrieval_stands_beside_chance():
     figures = {"text_to_image@10": 0.5, "image_to_text@1": 0.1, "image_to_text@10": 0.4}
     row = {**CONDITIONS, **figures, "text_to_image@1": 0.2, "n_test": 2070, "among": 1000}

@@ -1,13 +1,16 @@
 """Results of a run -> the tables of the README, as rows of cells; the first row is the heading."""
 
+from common.tables.across import across, source_shift
 from common.tables.appraisal import appraisal, doubt
 from common.tables.kept import BASELINES, CEILING, MANIFEST, Kept, read
 from common.tables.labels import (
     classes,
     classification,
+    cluster_names,
     clustering,
     confidence,
     digits,
+    label_tuning,
     reading,
 )
 from common.tables.price_sources import (
@@ -51,7 +54,11 @@ TABLES = {
         classes,
         confidence,
         reading,
+        label_tuning,
+        source_shift,
+        across,
         clustering,
+        cluster_names,
         digits,
         cost,
         published,

@@ -5,6 +5,7 @@ from common.tables.kept import Kept, averaged, mean, varying
 
 EXPERIMENTS = ["mixed", "HNM->FASHION", "FASHION->HNM"]
 LABELLER = "CLIP Fusion + words"
+NAMED = ("K-Means", "DEC", "IDEC")  # whose clusters a README has room for
 TASKS = ("category", "gender", "usage", "usage_native")
 
 
@@ -71,6 +72,28 @@ def reading(kept: Kept) -> list[list[str]]:
     return [*rows, ["published", *[""] * (len(keys) - 1), f"{PUBLISHED_IMAGE_ONLY}", "–"]]
 
 
+# Columns of a table of trials that are no setting.
+FIGURES = ("value", "seconds", "fit_seconds", "best_epoch")
+
+
+def label_tuning(kept: Kept) -> list[list[str]]:
+    """Per model the settings in use (the first trial) and the best found, on validation rows."""
+    frame = kept.tables["label_tuning"]
+    rows = [["model", "trials", "trial", "log loss", "accuracy", "macro F1", "settings"]]
+    for model, own in frame.groupby("model", sort=False):
+        for one in (own.loc[own["trial"].idxmin()], own.loc[own["value"].idxmin()]):
+            settings = one.drop([*("model", "trial"), *FIGURES], errors="ignore").dropna()
+            settings = settings[~settings.index.str.startswith("validation_")]
+            said = ", ".join(
+                f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+                for name, value in settings.items()
+            )
+            figures = (one[f"validation_{name}"] for name in ("log_loss", "accuracy", "f1_macro"))
+            number = f"{one['trial']}"
+            rows.append([model, str(len(own)), number, *(f"{each:.3f}" for each in figures), said])
+    return rows
+
+
 def clustering(kept: Kept) -> list[list[str]]:
     """Agreement with the category labels, and silhouette, per method and K."""
     columns = {
@@ -87,6 +110,19 @@ def clustering(kept: Kept) -> list[list[str]]:
     }
     frame = kept.tables["clustering"]
     return averaged(frame, ["method", "k", *varying(frame)], columns)
+
+
+def cluster_names(kept: Kept) -> list[list[str]]:
+    """What the clusters of each method are: name, size, and how pure in category."""
+    columns = {
+        "products": ("products", "{:,.0f}"),
+        "category_share": ("of the commonest category", "{:.0%}"),
+    }
+    frame = kept.tables["cluster_names"]
+    frame = frame[frame["method"].isin(NAMED)]
+    frame = frame.sort_values(["method", "products"], ascending=[False, False], kind="stable")
+    frame = frame.rename(columns={"cluster_name": "name"})
+    return averaged(frame, ["method", "cluster", "name", *varying(frame)], columns)
 
 
 def digits(kept: Kept) -> list[list[str]]:
