@@ -21,8 +21,9 @@ COMMANDS = {
     "merge": [],
     "llm": [],
     "embed": [],
-    "train": ["--features", "listing"],
+    "train": [],
     "predict": [],
+    "million": [],
     "pipeline": [],
 }
 
@@ -57,12 +58,14 @@ def main() -> None:
             parser.error(f"{name} is none of {', '.join(COMMANDS)}")
     for name in args.names or COMMANDS:
         options = COMMANDS[name]
-        if name in ("train", "predict"):
+        finished = Paths(args.data_dir).clusters.exists()
+        if name == "predict" and not finished:
+            print(f"== {name} left out: {args.data_dir} holds no finished run (make demo)")
+            continue
+        if name in ("train", "predict") and finished:
             options = ["--data-dir", args.data_dir, *options]
             options += ["--raw-dir", args.raw_dir] if args.raw_dir else []
-            if not Paths(args.data_dir).clusters.exists():
-                print(f"== {name} left out: {args.data_dir} holds no finished run (make demo)")
-                continue
+            options += ["--products"] if name == "train" else []
         keep(name, options)
 
 

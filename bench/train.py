@@ -105,12 +105,12 @@ def fusion_of_drawn(rows: int, way: str, device: str) -> dict:
     import torch
     import torch._dynamo  # the first optimiser would: seconds that are no training
 
-    from common import cli, multitask, networks, price_recipes
+    from common import cli, fusion, multitask, networks, price_recipes
     from common.dataset import TASKS, labels, sides
     from common.training import fit, predict
 
     dataset, device = drawn(rows), torch.device(device)
-    config = {"study": price_recipes.STUDY, "ours": multitask.FUSION}[way]
+    config = {"study": price_recipes.STUDY, "ours": fusion.config(**fusion.TRAINING)}[way]
     truth = {task: labels(dataset.table, task) for task in TASKS}
     batches = multitask.array_batches(dataset.image, dataset.text, batch_size=config.batch_size)
     train, validation, test = sides(dataset.table)
@@ -120,7 +120,7 @@ def fusion_of_drawn(rows: int, way: str, device: str) -> dict:
     ]
     cli.seed_everything(0)
     classes = {task: len(names) for task, (_, names) in truth.items()}
-    network = networks.ClipFusion(EMBEDDING, EMBEDDING, classes)
+    network = networks.ClipFusion(EMBEDDING, EMBEDDING, classes, **fusion.NETWORK)
     history = fit(network, *made, multitask.loss("cross-entropy"), config, device)
     said = predict(network, batches(test, None, False, 0), device)
     wrong = [float(np.mean(said[task].argmax(axis=1) != y[test])) for task, (y, _) in truth.items()]
