@@ -20,6 +20,7 @@ from common.training import TrainConfig
 
 FROZEN = TrainConfig(epochs=60, batch_size=256, lr=1e-3, weight_decay=0.01, patience=8)
 HEAD = {"hidden": 512, "dropout": 0.3}
+IN_USE = {"lr": FROZEN.lr, "weight_decay": FROZEN.weight_decay, **HEAD}
 FINETUNED = TrainConfig(
     epochs=5, batch_size=32, lr=3e-4, weight_decay=0.05, schedule="onecycle", grad_clip=1.0
 )
@@ -61,9 +62,6 @@ def run(args, stage: str, data: Dataset, name: str, network: Callable, *others: 
     # Both recipes, so that the rows of one stay where the other is run.
     recipes = {"frozen": {**asdict(FROZEN), **HEAD}, "fine-tuned": asdict(FINETUNED)}
     run_models(args, stage, data, [model], {"backbone": backbone.identity, **recipes})
-
-
-IN_USE = {"lr": FROZEN.lr, "weight_decay": FROZEN.weight_decay, **HEAD}
 
 
 def suggest(trial) -> tuple[dict, TrainConfig]:
