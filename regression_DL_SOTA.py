@@ -5,8 +5,8 @@ beside them, on the study's own columns and on what a listing can state (see com
 
     --recipe ours   (default) three members, each half a small network and half a kernel ridge
                     regression, on principal components of the embeddings. A network has heads for
-                    quantiles of the log price (pinball loss) and for USD (squared error); the price
-                    lies three quarters on the side of the median, one on that of the mean price.
+                    quantiles of the log price (pinball loss) and for USD (squared error), and the
+                    kernel says both; the price is mostly the median, a little the mean price.
                     AdamW, one cycle, mixed precision. The settings were chosen on validation rows;
                     with them fixed it learns from training and validation. Each member leaves out
                     a fold, by which a 90 % range of the price is calibrated

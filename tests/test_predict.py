@@ -69,7 +69,7 @@ def furnish(args, table):
     problem = classification.Problem("mixed", 0, train, validation, test, targets)
     network = model.build({task: len(names) for task, (_, names) in targets.items()})
     cli.seed_everything(0)
-    multitask._fit(args, data, problem, model, network)
+    multitask._fit_and_keep(args, data, problem, model, network)
     learned = np.concatenate([train, validation])
     names = pricing.columns(table, "metadata + embedding", "listing")
     encoder = pricing.Encoder.fit(data, learned, names)
