@@ -131,7 +131,8 @@ class Appraiser:
         if getattr(args, "llm_read", False):
             from common import llm as engines
 
-            llm = engines.engine(args)
+            # One listing is read at a time: a second slot would have to read the question again.
+            llm = engines.engine(argparse.Namespace(**{**vars(args), "parallel": 1}))
         return cls(models, index, kept, paths, completion, llm)
 
     def appraise(self, listings: Sequence[Listing]) -> list[Answer]:
@@ -216,10 +217,11 @@ class Appraiser:
         title, _, description = text.partition("\n" if "\n" in text else ". ")
         wanted = attributes.gaps(found, house_brand=False)
         if wanted:
-            request = prompts.request(title, description, wanted)
+            # Always the same question: its beginning is then in the model's cache.
+            request = prompts.request(title, description, attributes.LEFT_TO_LLM)
             for _, reply in self.llm([request]):
                 said, _ = attributes.grounded(request, reply, text)
-                found |= {name: value for name, value in said.items() if value}
+                found |= {name: said[name] for name in wanted if said.get(name)}
         return found
 
     # --- what it is worth ----------------------------------------------------------------------
@@ -234,24 +236,30 @@ class Appraiser:
         found = {"read": read, "known": known, "image": image, "text": text}
         found["labels"], found["matrix"] = whole.labels, whole.matrix
         found["apart"] = [one.labels["category"] for one in alone]
-        found["ranges"] = [self._range(one.matrix, image, text) for one in (whole, *alone)]
+        found["ranges"] = self._ranges([one.matrix for one in (whole, *alone)], image, text)
+        found["moved"] = self._moved(whole.matrix, found["ranges"][0][0])
         if self.completion:
             found["inferred"] = self.completion.infer(image, text)
         found["similarity"] = self.index.similarity(image, text)
         return found
 
-    def _range(self, matrix, image, text):
-        """USD, low and high (3, n), by the margins of what each listing brings."""
+    def _ranges(self, matrices, image, text) -> list:
+        """USD, low and high (3, n) for each matrix, by the margins of what each listing brings."""
         import numpy as np
 
-        prices, quantiles = self.models.outputs(matrix)
-        usd, ends = prices.mean(axis=1), quantiles.mean(axis=1)
-        made = np.stack([usd, usd, usd])
-        for kind, rows in kinds(image, text).items():
-            if len(rows):
-                low, high = ends[rows, 0], ends[rows, -1]
-                made[1:, rows] = self.margins[kind].interval(usd[rows], low, high)
-        return made
+        # One call for all: the price model passes over the products that it knows each time.
+        outputs = self.models.outputs(np.concatenate(matrices))
+        parts = (np.split(one, len(matrices)) for one in outputs)
+        found = []
+        for prices, quantiles in zip(*parts, strict=True):
+            usd, ends = prices.mean(axis=1), quantiles.mean(axis=1)
+            made = np.stack([usd, usd, usd])
+            for kind, rows in kinds(image, text).items():
+                if len(rows):
+                    low, high = ends[rows, 0], ends[rows, -1]
+                    made[1:, rows] = self.margins[kind].interval(usd[rows], low, high)
+            found.append(made)
+        return found
 
     def _answer(self, priced: dict, row: int, least: float, aside: list[str]) -> Answer:
         import numpy as np
@@ -284,7 +292,7 @@ class Appraiser:
             stated,
             inferred,
             self._comparables(priced["similarity"][row], labels["category"].value),
-            self._moved(priced, row, usd),
+            priced["moved"][row],
         )
 
     def _labels(self, priced: dict, row: int) -> dict[str, Label]:
@@ -327,25 +335,29 @@ class Appraiser:
             )
         return tuple(found)
 
-    def _moved(self, priced: dict, row: int, usd: float) -> tuple[tuple[str, float], ...]:
-        """Each piece is taken away in turn, the others stay: what the price then lacks."""
+    def _moved(self, matrix, usd) -> list[tuple[tuple[str, float], ...]]:
+        """Of each listing each piece is taken away in turn, the others stay: what it then lacks."""
         import numpy as np
 
         from common.door import PIECES as COLUMNS_OF
 
-        own, names, without = priced["matrix"][row], [], []
+        told, without = [], []
         for name, taken in {"photo": ("photo",), "text": ("text",), **COLUMNS_OF}.items():
             places = self.models.block(taken)
-            if len(places) and not np.isnan(own[places]).all():
-                names.append(name)
-                without.append(own.copy())
+            if not len(places):
+                continue
+            for row in np.flatnonzero(~np.isnan(matrix[:, places]).all(axis=1)):
+                told.append((int(row), name))
+                without.append(matrix[row].copy())
                 without[-1][places] = np.nan
-        if not names:
-            return ()
-        prices = self.models.outputs(np.stack(without))[0].mean(axis=1)
-        added = [(name, float(usd - one)) for name, one in zip(names, prices, strict=True)]
-        added = [one for one in added if abs(one[1]) >= LEAST_MOVE * usd]
-        return tuple(sorted(added, key=lambda one: -abs(one[1]))[:PIECES])
+        found = [[] for _ in usd]
+        if without:
+            prices = self.models.outputs(np.stack(without))[0].mean(axis=1)
+            for (row, name), one in zip(told, prices, strict=True):
+                added = float(usd[row] - one)
+                if abs(added) >= LEAST_MOVE * usd[row]:
+                    found[row].append((name, added))
+        return [tuple(sorted(one, key=lambda piece: -abs(piece[1]))[:PIECES]) for one in found]
 
 
 _READ = ("material", "care", "style", "item", "other")

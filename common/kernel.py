@@ -34,6 +34,7 @@ class KernelRidge(nn.Module):
         self.register_buffer("coefficients", torch.zeros(landmarks, members * targets))
         self.register_buffer("stretch", torch.ones(sum(blocks)))
         self.register_buffer("width", torch.ones(()))
+        self._wide = None  # the landmarks in single precision, made when first asked for
 
     @classmethod
     def fit(
@@ -88,7 +89,9 @@ class KernelRidge(nn.Module):
         starts = torch.tensor([0, *self.blocks[:-1]], device=features.device).cumsum(0)
         missing = features[:, starts].isnan().to(self.norms.dtype)
         stretched = features.nan_to_num() * self.stretch
-        distance = self._distances(stretched, self.landmarks.to(stretched.dtype), missing)
+        if self._wide is None or self._wide.device != features.device:
+            self._wide = self.landmarks.float()
+        distance = self._distances(stretched, self._wide, missing)
         kernel = torch.exp(missing @ self.log_average.T - distance / self.width)
         return (kernel @ self.coefficients).view(len(features), *self.shape)
 

@@ -18,7 +18,6 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 SPLITS = ("train", "validation", "test")
 PRICE_BANDS = 5  # quintiles of each source
@@ -82,11 +81,15 @@ def assign(table: pd.DataFrame, seed: int = 0) -> pd.Series:
     Rows of one ``group`` (column of ``table``, else computed) share a side.
     """
     owner = table["group"] if "group" in table else groups(table)
+    from sklearn.model_selection import StratifiedGroupKFold  # not for who only prices
+
     return _divide(table, StratifiedGroupKFold(5, shuffle=True, random_state=seed), owner)
 
 
 def random_split(table: pd.DataFrame, seed: int = 0) -> pd.Series:
     """The study's split, for comparison: stratified likewise, but variants fall anywhere."""
+    from sklearn.model_selection import StratifiedKFold
+
     return _divide(table, StratifiedKFold(5, shuffle=True, random_state=seed), None)
 
 
