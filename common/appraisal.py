@@ -230,14 +230,19 @@ class Appraiser:
         """All that is computed for several listings at once."""
         import numpy as np
 
-        models, nothing = self.models, np.full_like
-        parts = (image, text), (image, nothing(text, np.nan)), (nothing(image, np.nan), text)
-        whole, *alone = (models.features(self.reader, read, *part, known, texts) for part in parts)
+        # As they are, the photos alone, the texts alone, in one call.
+        photos = np.concatenate([image, image, np.full_like(image, np.nan)])
+        words = np.concatenate([text, np.full_like(text, np.nan), text])
+        made = self.models.features(
+            self.reader, read * 3, photos, words, known * 3, list(texts) * 3
+        )
+        labels = {task: np.split(odds, 3) for task, odds in made.labels.items()}
+        matrices = np.split(made.matrix, 3)
         found = {"read": read, "known": known, "image": image, "text": text}
-        found["labels"], found["matrix"] = whole.labels, whole.matrix
-        found["apart"] = [one.labels["category"] for one in alone]
-        found["ranges"] = self._ranges([one.matrix for one in (whole, *alone)], image, text)
-        found["moved"] = self._moved(whole.matrix, found["ranges"][0][0])
+        found["labels"] = {task: parts[0] for task, parts in labels.items()}
+        found["apart"] = labels["category"][1:]
+        found["ranges"] = self._ranges(matrices, image, text)
+        found["moved"] = self._moved(matrices[0], found["ranges"][0][0])
         if self.completion:
             found["inferred"] = self.completion.infer(image, text)
         found["similarity"] = self.index.similarity(image, text)
