@@ -33,7 +33,7 @@ demo: setup
 	$(RUN) -m common.completion --data-dir data/sample
 	$(RUN) -m common.calibrate --data-dir data/sample
 	$(RUN) -m common.report --data-dir data/sample --show
-	$(RUN) predict_price.py --data-dir data/sample --text "Women navy linen shirt with long sleeves"
+	$(RUN) predict_price.py --data-dir data/sample --text "Black leather boots, worn twice"
 
 bench: setup
 	$(RUN) -m bench

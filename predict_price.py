@@ -6,7 +6,7 @@ comparable products; and what moved the price. What cannot be trusted is set asi
 where nothing remains there is no price. Prices are learnt from retail prices, which stand in for
 resale prices.
 
-    python predict_price.py --data-dir data/sample --text "Women navy linen shirt, long sleeves"
+    python predict_price.py --data-dir data/sample --text "Black leather boots, worn twice"
     python predict_price.py --image photo.jpg --text "Levi's 501, dark blue, barely worn"
     python predict_price.py --image photo.jpg --json
     python predict_price.py --csv listings.csv --out priced.csv
