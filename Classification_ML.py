@@ -208,7 +208,7 @@ def tune(args, data, features: Features) -> None:
 
 def main():
     args = arguments()
-    if not args.tune and settled.already(args):
+    if settled.already(args):
         return
 
     from common import dataset

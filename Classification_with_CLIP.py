@@ -34,7 +34,7 @@ def arguments():
 
 def main():
     args = arguments()
-    if not args.tune and settled.already(args):
+    if settled.already(args):
         return
 
     from dataclasses import asdict, replace

@@ -32,7 +32,7 @@ def arguments():
 
 def main():
     args = arguments()
-    if not args.tune and settled.already(args):
+    if settled.already(args):
         return
 
     from common import cnn, dataset

@@ -30,7 +30,7 @@ def arguments():
 
 def main():
     args = arguments()
-    if not args.tune and settled.already(args):
+    if settled.already(args):
         return
 
     from functools import partial

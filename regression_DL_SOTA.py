@@ -33,8 +33,6 @@ import time
 from common import cli, settled
 from common.artifacts import Results
 
-NAMES = {"study": "Advanced MLP", "ours": "MLP + kernel"}
-
 
 def main() -> None:
     parser = cli.parser(__doc__)
@@ -51,7 +49,6 @@ def main() -> None:
         return
 
     import numpy as np
-    import torch._dynamo  # noqa: F401 - the first optimiser would: seconds that are no training
 
     from common import dataset as data
     from common import figures, price_model, price_range, price_recipes, pricing
@@ -77,7 +74,7 @@ def main() -> None:
         matrix = price_model.matrix_of(encoder, dataset)
 
         for recipe in args.recipe:
-            name = NAMES[recipe]
+            name = price_recipes.NAMES[recipe]
             if results.done(**row, model=name):
                 continue
             cli.seed_everything(seed)

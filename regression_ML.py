@@ -110,14 +110,12 @@ def main() -> None:
         default=["tuned"],
         help="settings chosen here (tuned), the study's",
     )
-    group.add_argument(
-        "--tune", type=int, metavar="N", help="only look for settings: N trials a library"
-    )
+    cli.tuning_option(group)
     args = cli.parse(parser)
+    if settled.already(args):
+        return
     if args.tune:
         args.experiment, args.features = ["metadata"], ["listing"]
-    elif settled.already(args):
-        return
 
     import numpy as np
 

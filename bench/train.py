@@ -15,7 +15,6 @@ from bench import measure
 from common import cli
 
 WAYS = ("study", "ours")
-NETWORKS = {"study": "Advanced MLP", "ours": "MLP + kernel"}
 ROWS, LATENT, EMBEDDING = 73_000, 32, 512
 
 
@@ -54,12 +53,13 @@ def price(dataset, columns, way: str, seed: int, device: str) -> dict:
     """Fits one recipe's networks; the seconds are of fitting alone."""
     import torch
 
-    from common import price_contest
+    from common import price_contest, price_recipes
 
     if device == "cuda":  # its start is nobody's training
         torch.zeros(1, device=device)
     sides = price_contest.sides(dataset)
-    priced = price_contest.fit(NETWORKS[way], dataset, columns, sides, seed, torch.device(device))
+    name = price_recipes.NAMES[way]
+    priced = price_contest.fit(name, dataset, columns, sides, seed, torch.device(device))
     return {"epochs": priced.epochs, **price_contest.scores(dataset, sides[2], priced)}
 
 
@@ -103,7 +103,6 @@ def fusion_of_drawn(rows: int, way: str, device: str) -> dict:
     """CLIP Fusion as the study trains its networks, and as stage 3d does."""
     import numpy as np
     import torch
-    import torch._dynamo  # the first optimiser would: seconds that are no training
 
     from common import cli, fusion, multitask, networks, price_recipes
     from common.dataset import TASKS, labels, sides

@@ -64,12 +64,10 @@ class KernelRidge(nn.Module):
         typical = distance[::17].flatten()[::13].median()
         made.width = (typical / NARROWNESS).clamp(min=1e-6)  # 0 where most rows are the same
         some = landmarks[torch.randperm(len(landmarks), generator=generator)[:SAMPLE]]
-        start = 0
-        for number, block in enumerate(blocks):
-            of_one = slice(start, start + block)
-            factor = torch.cdist(landmarks[:, of_one], some[:, of_one]).square_()
-            made.log_average[:, number] = factor.div_(-made.width).exp_().mean(dim=1).log()
-            start += block
+        by_block = (values.split(blocks, dim=1) for values in (landmarks, some))
+        for number, (own, others) in enumerate(zip(*by_block, strict=True)):
+            factor = torch.cdist(own, others).square_().div_(-made.width).exp_()
+            made.log_average[:, number] = factor.mean(dim=1).log()
         kernel = distance.div_(-made.width).exp_()
         kernel.diagonal().add_(RIDGE)
         for member in range(members):

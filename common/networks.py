@@ -338,9 +338,12 @@ class PriceEnsemble(nn.Module):
         return self.together(self.network(reduced), self.kernel(reduced))
 
     @staticmethod
-    def together(made: dict[str, Tensor], said: Tensor) -> dict[str, Tensor]:
-        """made: by the network; said: by the kernel, (n, members, 2), standardised log and USD."""
-        log, usd = said.unbind(dim=-1)
+    def together(made: dict, said) -> dict:
+        """made: by the network; said: by the kernel, (n, members, 2), standardised log and USD.
+
+        Tensors or arrays.
+        """
+        log, usd = said[..., 0], said[..., 1]
         # The kernel knows no quantiles: it moves the network's along.
         moved = (log - made["log"][..., MEDIAN]) / 2
         return {"log": made["log"] + moved[..., None], "usd": (made["usd"] + usd) / 2}

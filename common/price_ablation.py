@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from common import cli, price_contest, price_figures, pricing
+from common import cli, price_contest, price_figures, price_recipes, pricing
 from common.artifacts import Results
 from common.dataset import Dataset
 from common.price_trees import plain_lightgbm
@@ -34,7 +34,8 @@ LLM_COLUMNS = tuple(name for name in pricing.LISTING_COLUMNS if name.startswith(
 METADATA = (*pricing.STUDY_COLUMNS, *(c for c in pricing.LISTING_COLUMNS if c not in LLM_COLUMNS))
 KINDS = ("photo", "text", "LLM attributes", "metadata", "clusters")
 SIZES = (500, 1000, 2000, 4000, 8000, 16000, 32000)
-CURVE_MODELS = ("MLP + kernel", "LightGBM")
+OURS = price_recipes.NAMES["ours"]
+CURVE_MODELS = (OURS, "LightGBM")
 LEAST_SEEN = 20  # test products of a value whose effect is told
 ATTRIBUTES = (
     "brand",
@@ -73,10 +74,10 @@ def ablate(args: argparse.Namespace, dataset: Dataset, device: torch.device) -> 
         seen = price_contest.without(dataset, "photo" not in kinds, "text" not in kinds)
         columns = [column for kind in kinds for column in columns_of.get(kind, ())]
         for seed in args.seed:
-            row = {"given": name, "model": "MLP + kernel", "split": args.split, "seed": seed}
+            row = {"given": name, "model": OURS, "split": args.split, "seed": seed}
             if results.done(**row):
                 continue
-            priced = price_contest.fit("MLP + kernel", seen, columns, sides, seed, device)
+            priced = price_contest.fit(OURS, seen, columns, sides, seed, device)
             results.add(**row, text=dataset.text_setting, **_scores(dataset, sides, priced))
     results.finish()
     return results.frame

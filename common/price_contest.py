@@ -17,7 +17,7 @@ from common.cli import seed_everything
 from common.dataset import Dataset
 from common.price_trees import TUNED, Trees
 
-NETWORKS = {"Advanced MLP": price_recipes.study, "MLP + kernel": price_recipes.ours}
+NETWORKS = {price_recipes.NAMES[name]: fit for name, fit in price_recipes.RECIPES.items()}
 
 
 @dataclass(frozen=True)
@@ -47,8 +47,6 @@ def fit(
     learn = np.concatenate([train, validation])
     encoder = pricing.Encoder.fit(dataset, learn, columns)
     matrix = encoder.matrix(dataset.table, dataset.image, dataset.text)
-    import torch._dynamo  # noqa: F401 - the first optimiser would: seconds that are no training
-
     seed_everything(seed)
     started = time.perf_counter()
     if name in NETWORKS:

@@ -118,7 +118,7 @@ def _contest(
     sides = price_contest.sides(dataset)
     columns = pricing.columns(dataset.table, pricing.EXPERIMENTS["metadata"], "study")
     row = {"text": dataset.text_setting, "split": split, "features": "study", "seed": seed}
-    for model in ("Advanced MLP", "MLP + kernel", "LightGBM"):
+    for model in (*price_contest.NETWORKS, "LightGBM"):
         if not results.done(**row, reads_as="embeddings", model=model):
             priced = price_contest.fit(model, dataset, columns, sides, seed, device)
             found = price_contest.scores(dataset, sides[2], priced)

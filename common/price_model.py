@@ -28,8 +28,8 @@ PREDICT_BLOCK = 16 * PREDICT_BATCH
 
 
 def blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
-    """Row numbers, PREDICT_BLOCK at a time."""
-    for start in range(0, len(rows), PREDICT_BLOCK):
+    """Row numbers, PREDICT_BLOCK at a time; one block that is empty where there are none."""
+    for start in range(0, max(len(rows), 1), PREDICT_BLOCK):
         yield rows[start : start + PREDICT_BLOCK]
 
 
@@ -135,9 +135,8 @@ class PriceModel:
 
     def _matrices(self, table: pd.DataFrame, image: np.ndarray, text: np.ndarray):
         """The rows of :meth:`Encoder.matrix`, a block at a time; embeddings may be mapped."""
-        for start in range(0, max(len(table), 1), PREDICT_BLOCK):
-            rows = slice(start, start + PREDICT_BLOCK)
-            yield self.encoder.matrix(table.iloc[rows], image[rows], text[rows])
+        rows = Rows(self.encoder, table, image, text)
+        return (rows[some] for some in blocks(np.arange(len(table))))
 
     def save(self, path: Path, **known: object) -> None:
         """Writes ``path`` (safetensors) and a JSON beside it; ``known`` is kept in the JSON."""

@@ -16,7 +16,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from common import cli, merge, price_contest, pricing
+from common import cli, merge, price_contest, price_recipes, pricing
 from common.artifacts import Results
 from common.dataset import Dataset
 from common.leakage import EUR_TO_USD
@@ -24,7 +24,7 @@ from common.sources import STATISTICS
 
 STAGE = "price_targets"
 KEY = ("statistic", "model", "seed")
-MODELS = ("Ridge", "LightGBM", "MLP + kernel")
+MODELS = ("Ridge", "LightGBM", price_recipes.NAMES["ours"])
 CENT = 0.01 * EUR_TO_USD
 
 

@@ -24,9 +24,11 @@ def already(args: argparse.Namespace) -> bool:
 
     Counted are the arguments, the files under ``args.paths.raw``, the artefacts and weights that
     the run read or wrote, this package's code and the versions of what it imports. ``--force``
-    is never settled.
+    is never settled, nor is ``--tune``, whose trials another run of it may add to.
     """
     global _pending
+    if getattr(args, "tune", None):
+        return False
     path = args.paths.cache / "settled" / f"{Path(sys.argv[0]).stem}-{_arguments(args)}.json"
     now = {"code": code(), "installed": _installed(), "raw": raw_stamp(args.paths.raw)}
     _pending = (path, args.paths.data.absolute(), now)

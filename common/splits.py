@@ -80,9 +80,9 @@ def assign(table: pd.DataFrame, seed: int = 0) -> pd.Series:
 
     Rows of one ``group`` (column of ``table``, else computed) share a side.
     """
-    owner = table["group"] if "group" in table else groups(table)
     from sklearn.model_selection import StratifiedGroupKFold  # not for who only prices
 
+    owner = table["group"] if "group" in table else groups(table)
     return _divide(table, StratifiedGroupKFold(5, shuffle=True, random_state=seed), owner)
 
 
