@@ -9,6 +9,7 @@ from common.figures import SOURCE_STYLE, _figure, _save, _write
 from common.figures import _plain as plain
 
 MOST_VALUES = 12  # of a source, half of them those that raise a price
+LEAST_APART = 0.85  # of the largest number of products: a number above it would hide its label
 
 
 def ablation(table: pd.DataFrame, path: Path) -> Path:
@@ -40,7 +41,8 @@ def size_curve(table: pd.DataFrame, path: Path) -> Path:
                 by_size.index, by_size["min"], by_size["max"], color=f"C{index}", alpha=0.2
             )
         axes.set(xscale="log", xlabel="products learned from", ylabel=label)
-        sizes = sorted(set(table["learning_products"]))
+        *sizes, most = sorted(set(table["learning_products"]))
+        sizes = [*(size for size in sizes if size < LEAST_APART * most), most]
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=45)
         axes.minorticks_off()
         axes.legend(fontsize=8)
