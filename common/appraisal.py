@@ -241,30 +241,45 @@ class Appraiser:
         found = {"read": read, "known": known, "image": image, "text": text}
         found["labels"] = {task: parts[0] for task, parts in labels.items()}
         found["apart"] = labels["category"][1:]
-        found["ranges"] = self._ranges(matrices, image, text)
-        found["moved"] = self._moved(matrices[0], found["ranges"][0][0])
+        taken, without = self._without(matrices[0])
+        # One call for all: the price model passes over the products that it knows each time.
+        usd, quantiles = self.models.outputs(np.concatenate([made.matrix, *without]))
+        usd, quantiles = usd.mean(axis=1), quantiles.mean(axis=1)
+        parts = (np.split(one[: len(made.matrix)], 3) for one in (usd, quantiles))
+        found["ranges"] = [self._range(*one, image, text) for one in zip(*parts, strict=True)]
+        found["moved"] = _moved(usd[: len(texts)], taken, usd[len(made.matrix) :])
         if self.completion:
             found["inferred"] = self.completion.infer(image, text)
         found["similarity"] = self.index.similarity(image, text)
         return found
 
-    def _ranges(self, matrices, image, text) -> list:
-        """USD, low and high (3, n) for each matrix, by the margins of what each listing brings."""
+    def _range(self, usd, quantiles, image, text):
+        """USD, low and high (3, n), by the margins of what each listing brings."""
         import numpy as np
 
-        # One call for all: the price model passes over the products that it knows each time.
-        outputs = self.models.outputs(np.concatenate(matrices))
-        parts = (np.split(one, len(matrices)) for one in outputs)
-        found = []
-        for prices, quantiles in zip(*parts, strict=True):
-            usd, ends = prices.mean(axis=1), quantiles.mean(axis=1)
-            made = np.stack([usd, usd, usd])
-            for kind, rows in kinds(image, text).items():
-                if len(rows):
-                    low, high = ends[rows, 0], ends[rows, -1]
-                    made[1:, rows] = self.margins[kind].interval(usd[rows], low, high)
-            found.append(made)
-        return found
+        made = np.stack([usd, usd, usd])
+        for kind, rows in kinds(image, text).items():
+            if len(rows):
+                low, high = quantiles[rows, 0], quantiles[rows, -1]
+                made[1:, rows] = self.margins[kind].interval(usd[rows], low, high)
+        return made
+
+    def _without(self, matrix) -> tuple[list[tuple[int, str]], list]:
+        """Of each listing each piece taken away in turn, the others stay: which, what is left."""
+        import numpy as np
+
+        from common.door import PIECES as COLUMNS_OF
+
+        taken, without = [], []
+        for name, columns in {"photo": ("photo",), "text": ("text",), **COLUMNS_OF}.items():
+            places = self.models.block(columns)
+            if not len(places):
+                continue
+            for row in np.flatnonzero(~np.isnan(matrix[:, places]).all(axis=1)):
+                taken.append((int(row), name))
+                without.append(matrix[[row]])
+                without[-1][0, places] = np.nan
+        return taken, without
 
     def _answer(self, priced: dict, row: int, least: float, aside: list[str]) -> Answer:
         import numpy as np
@@ -340,29 +355,15 @@ class Appraiser:
             )
         return tuple(found)
 
-    def _moved(self, matrix, usd) -> list[tuple[tuple[str, float], ...]]:
-        """Of each listing each piece is taken away in turn, the others stay: what it then lacks."""
-        import numpy as np
 
-        from common.door import PIECES as COLUMNS_OF
-
-        told, without = [], []
-        for name, taken in {"photo": ("photo",), "text": ("text",), **COLUMNS_OF}.items():
-            places = self.models.block(taken)
-            if not len(places):
-                continue
-            for row in np.flatnonzero(~np.isnan(matrix[:, places]).all(axis=1)):
-                told.append((int(row), name))
-                without.append(matrix[row].copy())
-                without[-1][places] = np.nan
-        found = [[] for _ in usd]
-        if without:
-            prices = self.models.outputs(np.stack(without))[0].mean(axis=1)
-            for (row, name), one in zip(told, prices, strict=True):
-                added = float(usd[row] - one)
-                if abs(added) >= LEAST_MOVE * usd[row]:
-                    found[row].append((name, added))
-        return [tuple(sorted(one, key=lambda piece: -abs(piece[1]))[:PIECES]) for one in found]
+def _moved(usd, taken, without) -> list[tuple[tuple[str, float], ...]]:
+    """What each piece adds to a listing's price: what the listing is worth less without it."""
+    found = [[] for _ in usd]
+    for (row, name), one in zip(taken, without, strict=True):
+        added = float(usd[row] - one)
+        if abs(added) >= LEAST_MOVE * usd[row]:
+            found[row].append((name, added))
+    return [tuple(sorted(one, key=lambda piece: -abs(piece[1]))[:PIECES]) for one in found]
 
 
 _READ = ("material", "care", "style", "item", "other")

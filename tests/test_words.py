@@ -28,7 +28,7 @@ def test_fusion_learns_from_a_word_what_the_embeddings_do_not_say():
     wanted = torch.arange(80) % 2
     network = ClipFusion(8, 8, {"usage": 2}, widths=(8,), words=words.WIDTH)
     optimizer = torch.optim.Adam(network.wide.parameters(), lr=1e-2)
-    for _ in range(30):
+    for _ in range(60):
         loss = torch.nn.functional.cross_entropy(network(image, text, told)["usage"], wanted)
         optimizer.zero_grad()
         loss.backward()
