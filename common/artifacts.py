@@ -36,6 +36,7 @@ _VERSIONED = (
     "torch",
     "timm",
     "open_clip_torch",
+    "openvino",
     "transformers",
     "lightgbm",
     "xgboost",

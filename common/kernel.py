@@ -78,10 +78,13 @@ class KernelRidge(nn.Module):
             made.coefficients[own, columns] = solution
         # Of its landmarks the kernel is at hand. (The ridge on its diagonal only matters to members
         # that have learned from the row.)
-        said = (kernel @ made.coefficients).view(-1, *made.shape)
-        if len(chosen) == len(features):
-            return made, said
-        return made, torch.cat([made(some) for some in features.split(BLOCK)])
+        said = torch.empty(len(features), *made.shape)
+        said[chosen] = (kernel @ made.coefficients).view(-1, *made.shape)
+        others = torch.ones(len(features), dtype=torch.bool)
+        others[chosen] = False
+        for some in torch.nonzero(others).squeeze(1).split(BLOCK):
+            said[some] = made(features[some])
+        return made, said
 
     def forward(self, features: Tensor) -> Tensor:
         starts = torch.tensor([0, *self.blocks[:-1]], device=features.device).cumsum(0)
