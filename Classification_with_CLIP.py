@@ -2,12 +2,13 @@
 
 LayerNorm on both CLIP embeddings, a fusion MLP, one head per task, trained jointly and scored in
 the study's three experiments (HNM->FASHION, FASHION->HNM, mixed). Beside it stand the same network
-told which words the text holds, with one modality only, and the answers of both fused networks for
-listings that lack text or photo.
+with one modality only; our fusion, a kernel machine on both embeddings and the words of the text,
+which labels a product as those most similar to it are; and the answers of both for listings that
+lack text or photo.
 
 Reads   <data-dir>/dataset_with_llm.csv, img_emb.npy, wrd_emb.npy (made first where missing)
 Writes  <data-dir>/results/Classification_with_CLIP.csv, models/clip_*.safetensors,
-        figures/confusion_clip_fusion_*.png, figures/learning_clip_fusion.png;
+        figures/confusion_clip_*fusion_*.png, figures/learning_clip_fusion.png;
         with --tune results/Classification_with_CLIP_tuning.csv and
         tuning/Classification_with_CLIP.jsonl
 
@@ -46,7 +47,7 @@ def main():
     from common.label_tuning import search_networks
     from common.merge import listing_text
     from common.multitask import Model, array_batches, run_models
-    from common.networks import ClipFusion
+    from common.networks import ClipFusion, KernelFusion
     from common.words import WIDTH, hashed
 
     config = fusion.config(**fusion.TRAINING)
@@ -74,23 +75,27 @@ def main():
         search_networks(args, STAGE, data, suggested, plain.name, fusion.IN_USE)
         return
 
-    words = hashed(listing_text(data.table))
     models = [
         plain,
-        Model(
-            "CLIP Fusion + words",
-            partial(in_use, words=WIDTH),
-            batches(data.image, data.text, words),
-            config,
-            also={
-                "CLIP Fusion + words, no text": batches(data.image, no_text, words),
-                "CLIP Fusion + words, no photo": batches(no_photo, data.text, words),
-            },
-        ),
         Model("CLIP image only", in_use, image_only, config, figures=False),
         Model("CLIP text only", in_use, text_only, config, figures=False),
     ]
-    run_models(args, STAGE, data, models, {"train": asdict(config), "network": fusion.NETWORK})
+    if args.criterion == "cross-entropy":  # the kernel machine knows no other
+        words = hashed(listing_text(data.table))
+        widths = [data.image.shape[1], data.text.shape[1], WIDTH]
+        kernel = Model(
+            "CLIP Kernel Fusion",
+            partial(KernelFusion, widths, **fusion.KERNEL),
+            batches(data.image, data.text, words),
+            config=None,
+            also={
+                "CLIP Kernel Fusion, no text": batches(data.image, no_text, words),
+                "CLIP Kernel Fusion, no photo": batches(no_photo, data.text, words),
+            },
+        )
+        models.insert(1, kernel)
+    settings = {"train": asdict(config), "network": fusion.NETWORK, "kernel": fusion.KERNEL}
+    run_models(args, STAGE, data, models, {**settings, "words": WIDTH})
 
 
 if __name__ == "__main__":

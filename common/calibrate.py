@@ -144,9 +144,9 @@ def _thresholds(models, reader, data, train, validation, brought):
     # The quantile of each way to write apart: that of all together would be the descriptions'.
     far_text = [1 - mean_of_nearest(embedding, own, skip) for embedding, _ in told]
     strange = np.array([reader.unknown_words(text) for _, texts in told for text in texts])
-    image, text, _ = brought["photo and title"]
-    by_photo = models.labeller(image, np.full_like(text, np.nan))["category"]
-    by_text = models.labeller(np.full_like(image, np.nan), text)["category"]
+    image, text, said = brought["photo and title"]
+    by_photo = models.labeller(image, np.full_like(text, np.nan), said)["category"]
+    by_text = models.labeller(np.full_like(image, np.nan), text, said)["category"]
     return doubt.Thresholds.choose(far_photo, far_text, strange, doubt.agreement(by_photo, by_text))
 
 

@@ -2,7 +2,8 @@
 
 A listing from the door has no source, section or appearance, and often no brand; what is not known
 is NaN, which the price model was trained with. The text is read by the rules of stage 1, brands
-are spelt as the catalogue spells them, and category, gender and usage are what CLIP Fusion says.
+are spelt as the catalogue spells them, and category, gender and usage are what CLIP Kernel Fusion
+says.
 """
 
 import re
@@ -14,7 +15,8 @@ import pandas as pd
 
 from common import rules, training, vocabulary
 from common.dataset import TASKS
-from common.networks import ClipFusion
+from common.networks import KernelFusion
+from common.words import WIDTH, hashed
 
 HOUSE_BRANDS = {"H&M": "HNM"}  # a brand that tells the catalogue; all others are of the other one
 _WORD = re.compile(r"[^\W\d_]{3,}")
@@ -73,21 +75,27 @@ def known_words(texts: Iterable[str]) -> list[str]:
 
 
 class Labeller:
-    """CLIP Fusion as stage 3d kept it, with its temperatures."""
+    """CLIP Kernel Fusion as stage 3d kept it, with its temperatures."""
 
     def __init__(self, path: Path, device):
         config = training.read_config(path)
-        arguments = {**config["arguments"], "widths": tuple(config["arguments"]["widths"])}
         self.classes = config["classes"]
         self._temperature = config["temperature"]
-        self._network = training.load_state(ClipFusion(**arguments), path).eval()
+        network = KernelFusion(**config["arguments"])
+        self._network = training.load_state(network, path).to(device).eval()
         self._device = device
 
-    def __call__(self, image: np.ndarray, text: np.ndarray) -> dict[str, np.ndarray]:
-        """Probabilities (n, n_classes) by task; a row of NaN is a part that is not there."""
+    def __call__(
+        self, image: np.ndarray, text: np.ndarray, said: Sequence[str]
+    ) -> dict[str, np.ndarray]:
+        """Probabilities (n, n_classes) by task; a row of NaN is a part that is not there.
+
+        said: the texts; of those whose embedding is NaN no word is seen.
+        """
         import torch
 
-        inputs = tuple(torch.from_numpy(np.asarray(part, np.float32)) for part in (image, text))
+        parts = image, text, hashed(said, WIDTH)
+        inputs = tuple(torch.from_numpy(np.asarray(part, np.float32)) for part in parts)
         batches = training.tensor_batches(inputs, None, 2048, False, 0)
         logits = training.predict(self._network, batches, self._device)
         found = {}

@@ -1,12 +1,14 @@
 """How CLIP Fusion is built and trained: the settings in use, and where a search for better ones is.
 
-What `Classification_with_CLIP.py --tune` finds better belongs here.
+What `Classification_with_CLIP.py --tune` finds better belongs here. The kernel's settings were
+chosen on validation rows of the study set.
 """
 
 from common.training import TrainConfig
 
 NETWORK = {"widths": (512, 256), "dropout": 0.5, "modality_dropout": 0.2}
 TRAINING = {"epochs": 12, "lr": 1e-3, "weight_decay": 0.01}
+KERNEL = {"components": 192}  # of `networks.KernelFusion`
 WIDTHS = {"256": (256,), "512": (512,), "512-256": (512, 256), "1024-512": (1024, 512)}
 IN_USE = {**NETWORK, **TRAINING, "widths": "-".join(map(str, NETWORK["widths"]))}
 

@@ -14,6 +14,7 @@ MOST_LANDMARKS = 8192
 NARROWNESS = 1.5  # of the kernel, at the median distance between two products: exp(-NARROWNESS)
 RIDGE = 0.05
 BLOCK = 4096  # rows whose kernel is in memory at once
+LEFT_OUT_BY_NONE = -1
 SAMPLE = 256  # landmarks from which the average factor of a missing block is taken
 
 
@@ -50,9 +51,9 @@ class KernelRidge(nn.Module):
 
         features: (n, sum(blocks)) without NaN; stretch: what each is multiplied by before
         distances are taken; targets: (n, n_targets), standardised; fold: (n,), the member that does
-        not learn from a row.
+        not learn from a row, or LEFT_OUT_BY_NONE throughout for a single one.
         """
-        members = int(fold.max()) + 1
+        members = max(int(fold.max()) + 1, 1)
         generator = torch.Generator().manual_seed(seed)
         chosen = torch.randperm(len(features), generator=generator)[:MOST_LANDMARKS].sort().values
         made = cls(blocks, len(chosen), members, targets.shape[1])

@@ -1,5 +1,6 @@
 """Train one network on all labelling tasks at once, and read its answers (see `criteria`)."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -45,7 +46,8 @@ class Model:
     """A network to train and score.
 
     build: {task: number of classes} -> network that returns {task: logits}.
-    batches: what it is trained and tested on. config: how it is trained.
+    batches: what it is trained and tested on. config: how it is trained; None where the network has
+    a `fit` of its own, which learns at once.
     also: {model name: batches} on which the trained network answers again.
     resumable: keep a checkpoint per epoch, for training that takes long.
     """
@@ -53,7 +55,7 @@ class Model:
     name: str
     build: Callable[[dict[str, int]], nn.Module]
     batches: Batches
-    config: TrainConfig
+    config: TrainConfig | None
     also: dict[str, Batches] = field(default_factory=dict)
     figures: bool = True
     resumable: bool = False
@@ -95,7 +97,7 @@ def run_models(args, stage: str, data: Dataset, models: list[Model], settings: d
     )
     run_tasks(args, data, results, learners, cli.device(args), by_class)
     for model in models:
-        if model.figures:
+        if model.figures and model.config:
             _draw_learning_curves(args, model)
     results.finish()
 
@@ -134,8 +136,13 @@ def train(
             shuffle,
             problem.seed,
         )
-        for rows, shuffle in ((problem.train, True), (problem.validation, False))
+        for rows, shuffle in (
+            (problem.train, model.config is not None),
+            (problem.validation, False),
+        )
     )
+    if model.config is None:
+        return _at_once(network, learnt_from, problem.seed), validation
     history = fit(
         network,
         learnt_from,
@@ -147,6 +154,14 @@ def train(
         checkpoint=checkpoint,
     )
     return history, validation
+
+
+def _at_once(network, batches, seed) -> History:
+    started = time.perf_counter()
+    inputs, targets = zip(*batches, strict=True)
+    targets = {task: torch.cat([some[task] for some in targets]) for task in targets[0]}
+    network.fit(tuple(map(torch.cat, zip(*inputs, strict=True))), targets, seed)
+    return History(best=0.0, seconds=time.perf_counter() - started)
 
 
 def _fit_and_keep(args, data, problem, model, network):
@@ -169,7 +184,7 @@ def _fit_and_keep(args, data, problem, model, network):
         "criterion": args.criterion,
         "temperature": temperature,
         "preset": args.preset,
-        "train": asdict(model.config),
+        "train": asdict(model.config) if model.config else None,
         "history": asdict(history),
     }
     save_model(network, path, said)

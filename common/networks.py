@@ -9,8 +9,9 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
-from common.kernel import KernelRidge
+from common.kernel import LEFT_OUT_BY_NONE, KernelRidge
 
 
 class TaskHeads(nn.ModuleDict):
@@ -106,8 +107,6 @@ class ClipFusion(nn.Module):
     Args:
         image_dim, text_dim: widths of the two embeddings.
         classes: {task: number of classes}.
-        words: width of the rows that tell which words the text holds (`common.words`); they add to
-            the logits by themselves (Cheng et al., "Wide & deep learning", DLRS 2016). 0 for none.
     """
 
     def __init__(
@@ -118,7 +117,6 @@ class ClipFusion(nn.Module):
         widths: tuple[int, ...] = (512, 256),
         dropout: float = 0.5,
         modality_dropout: float = 0.2,
-        words: int = 0,
     ):
         super().__init__()
         self.arguments = {
@@ -128,7 +126,6 @@ class ClipFusion(nn.Module):
             "widths": list(widths),
             "dropout": dropout,
             "modality_dropout": modality_dropout,
-            "words": words,
         }
         self.modality_dropout = modality_dropout
         self.image_norm, self.text_norm = nn.LayerNorm(image_dim), nn.LayerNorm(text_dim)
@@ -136,15 +133,8 @@ class ClipFusion(nn.Module):
         self.no_text = nn.Parameter(torch.zeros(text_dim))
         self.mlp = _mlp(image_dim + text_dim, tuple(widths), dropout)
         self.heads = TaskHeads(widths[-1], classes)
-        self.wide = TaskHeads(words, classes) if words else None
-        self.drop = nn.Dropout(dropout)
-        for head in self.wide.values() if words else ():
-            nn.init.zeros_(head.weight)
-            nn.init.zeros_(head.bias)
 
-    def forward(
-        self, image: Tensor, text: Tensor, words: Tensor | None = None
-    ) -> dict[str, Tensor]:
+    def forward(self, image: Tensor, text: Tensor) -> dict[str, Tensor]:
         image_missing, text_missing = image.isnan().any(dim=1), text.isnan().any(dim=1)
         if self.training and self.modality_dropout:
             both = ~(image_missing | text_missing)
@@ -156,15 +146,7 @@ class ClipFusion(nn.Module):
         text = self.text_norm(text.nan_to_num())
         image = torch.where(image_missing[:, None], self.no_image, image)
         text = torch.where(text_missing[:, None], self.no_text, text)
-        logits = self.heads(self.mlp(torch.cat([image, text], dim=1)))
-        if self.wide is None:
-            return logits
-        if words is None:
-            words = image.new_zeros(len(image), self.arguments["words"])
-        # A word goes missing for the whole batch: a draw per row and word would take too long.
-        kept = self.drop(torch.ones_like(words[:1]))
-        told = self.wide(words.masked_fill(text_missing[:, None], 0) * kept)
-        return {task: z + told[task] for task, z in logits.items()}
+        return self.heads(self.mlp(torch.cat([image, text], dim=1)))
 
 
 class AdvancedMLP(nn.Module):
@@ -192,6 +174,7 @@ QUANTILES = (0.05, 0.5, 0.95)  # of the log price, what PackedMLP learns beside 
 MEDIAN = QUANTILES.index(0.5)
 # The median is right for the many, the mean for the sum; chosen on validation rows.
 MEDIAN_SHARE = 0.85
+LEAST_SCORE = 1e-3  # of a class: a regression also says less than nothing
 LEAST_VARIANCE = 1e-3  # of a principal component, of the largest: below lies noise
 
 
@@ -296,6 +279,66 @@ class PrincipalComponents(nn.Module):
         parts = features.split([*self.widths, features.shape[1] - sum(self.widths)], dim=1)
         made = [part @ getattr(self, f"axes{number}") for number, part in enumerate(parts[:-1])]
         return torch.cat([*made, parts[-1]], dim=1)
+
+
+class KernelFusion(nn.Module):
+    """Image and text embedding and the words of the text to labels, by kernel ridge regression.
+
+    A product is labelled as those most similar in all three are, each by its principal components
+    (`common.kernel`; a class is a regression on 0 and 1: Rifkin, Yeo and Poggio, "Regularized
+    least-squares classification", 2003). Learnt at once by :meth:`fit`, not in epochs. A row of NaN
+    stands for a photo or a text that is not there; the words of a text that is not there are
+    neither.
+
+    Args:
+        widths: of the image embedding, of the text embedding, of the rows of words
+            (`common.words`).
+        classes: {task: number of classes}.
+        components: of each of the three, at most.
+        landmarks: of `KernelRidge`; what `fit` found.
+    """
+
+    def __init__(
+        self, widths: list[int], classes: dict[str, int], components: int, landmarks: int = 0
+    ):
+        super().__init__()
+        self.arguments = {
+            "widths": list(widths),
+            "classes": classes,
+            "components": components,
+            "landmarks": landmarks,
+        }
+        self.classes = classes
+        self.reduce = PrincipalComponents(widths, components)
+        self.register_buffer("mean", torch.zeros(sum(widths)))
+        self.register_buffer("shares", torch.zeros(sum(classes.values())))
+        self.kernel = KernelRidge(self.reduce.counts, landmarks, 1, len(self.shares))
+
+    def fit(self, inputs: tuple[Tensor, ...], targets: dict[str, Tensor], seed: int) -> None:
+        """inputs: what `forward` takes, without NaN; targets: {task: class index (n,)}."""
+        features = torch.cat(inputs, dim=1)
+        self.mean = features.mean(dim=0)
+        features -= self.mean
+        spreads = self.reduce.fit([features], torch.ones_like(self.mean))
+        wanted = [functional.one_hot(targets[task], count) for task, count in self.classes.items()]
+        wanted = torch.cat(wanted, dim=1).float()
+        self.shares = wanted.mean(dim=0)
+        self.kernel, _ = KernelRidge.fit(
+            self.reduce(features),
+            self.reduce.counts,
+            torch.cat(spreads),
+            wanted - self.shares,
+            torch.full((len(features),), LEFT_OUT_BY_NONE),
+            seed,
+        )
+        self.arguments["landmarks"] = len(self.kernel.landmarks)
+
+    def forward(self, image: Tensor, text: Tensor, words: Tensor) -> dict[str, Tensor]:
+        words = words.masked_fill(text[:, :1].isnan(), torch.nan)
+        reduced = self.reduce(torch.cat([image, text, words], dim=1) - self.mean)
+        scores = self.kernel(reduced)[:, 0] + self.shares
+        parts = scores.clamp(min=LEAST_SCORE).log().split(list(self.classes.values()), dim=1)
+        return dict(zip(self.classes, parts, strict=True))
 
 
 class PriceEnsemble(nn.Module):

@@ -17,7 +17,7 @@ from common.price_model import PriceModel
 
 _RUN = "ours_metadata-embedding_listing_grouped_seed{seed}"
 PRICE = f"regression_DL_SOTA/regression_DL_SOTA_{_RUN}.safetensors"
-LABELS = "clip_fusion_mixed_seed_{seed}.safetensors"
+LABELS = "clip_kernel_fusion_mixed_seed_{seed}.safetensors"
 
 
 def files(paths: Paths, seed: int) -> dict[str, Path]:
@@ -89,7 +89,7 @@ class Models:
 
         said: the texts; of those whose embedding is NaN no word is seen.
         """
-        labels = self.labeller(image, text)
+        labels = self.labeller(image, text, said)
         named = {
             task: [self.labeller.classes[task][best] for best in odds.argmax(axis=1)]
             for task, odds in labels.items()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-WIDTH = 2**13
+WIDTH = 2**11
 LENGTH = 8.0  # of a row, so that its entries are about 1 as those of a normed embedding are
 
 _WORD = re.compile(r"\w+")

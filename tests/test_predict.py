@@ -48,8 +48,8 @@ def furnish(args, table):
     """All that pricing needs in a data folder: of these products, with networks barely trained."""
     from common import calibrate, classification, dataset, multitask, price_recipes
     from common.embeddings import Encoder
-    from common.networks import ClipFusion
-    from common.training import TrainConfig
+    from common.networks import KernelFusion
+    from common.words import WIDTH, hashed
 
     clip = alignment.untrained(torch.device("cpu"))
     alignment.save(clip.model, args.paths.model(presets.FASHION_LITE))
@@ -60,10 +60,10 @@ def furnish(args, table):
     data = dataset.Dataset(table, image, text, "clean", inputs)
     train, validation, test = dataset.sides(table)
     model = multitask.Model(
-        "CLIP Fusion",
-        partial(ClipFusion, image.shape[1], text.shape[1]),
-        multitask.array_batches(image, text, batch_size=32),
-        TrainConfig(epochs=30, batch_size=32, lr=1e-3),
+        "CLIP Kernel Fusion",
+        partial(KernelFusion, [image.shape[1], text.shape[1], WIDTH], components=64),
+        multitask.array_batches(image, text, hashed(merge.listing_text(table)), batch_size=32),
+        config=None,
     )
     targets = {task: dataset.labels(table, task) for task in dataset.TASKS}
     problem = classification.Problem("mixed", 0, train, validation, test, targets)

@@ -46,7 +46,7 @@ def test_confidence_leaves_out_what_has_none_and_classes_the_other_models():
     scores = {"n_train": 1200, "support": 30, "precision": 1, "recall": 0.5, "f1": 2 / 3}
     rows = [
         {**said, "class": "Boys", "model": model, **scores}
-        for model in ("CNN", "CLIP Fusion + words")
+        for model in ("CNN", "CLIP Kernel Fusion")
     ]
     table = TABLES["classes"](kept(classes=rows))
     assert table[1:] == [["gender", "Boys", "1,200", "30", "1.000", "0.500", "0.667"]]

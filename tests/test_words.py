@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
-from common import words
-from common.networks import ClipFusion
+from common import training, words
+from common.networks import KernelFusion
 
 TEXTS = ["red party dress", "blue travel bag, blue", "", "sports shoes for the party"]
 
@@ -20,22 +20,31 @@ def test_a_single_text_gives_the_row_of_the_table():
     assert np.array_equal(words.hashed(["PARTY, red dress!"])[0], table[0])
 
 
-def test_fusion_learns_from_a_word_what_the_embeddings_do_not_say():
+def test_the_kernel_learns_from_a_word_what_the_embeddings_do_not_say():
     torch.manual_seed(0)
     said = [f"{'party' if n % 2 else 'travel'} thing {n % 7}" for n in range(80)]
-    told = torch.from_numpy(words.hashed(said)).float()
+    told = torch.from_numpy(words.hashed(said, 64)).float()
     image, text = torch.randn(80, 8), torch.randn(80, 8)
     wanted = torch.arange(80) % 2
-    network = ClipFusion(8, 8, {"usage": 2}, widths=(8,), words=words.WIDTH)
-    optimizer = torch.optim.Adam(network.wide.parameters(), lr=1e-2)
-    for _ in range(60):
-        loss = torch.nn.functional.cross_entropy(network(image, text, told)["usage"], wanted)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    network.eval()
-    assert (network(image, text, told)["usage"].argmax(1) == wanted).all()
+    network = KernelFusion([8, 8, 64], {"usage": 2}, components=8)
+    network.fit((image, text, told), {"usage": wanted}, seed=0)
+    fresh = torch.randn(80, 8), torch.randn(80, 8)
+    assert (network(*fresh, told)["usage"].argmax(1) == wanted).float().mean() > 0.95
     # Without a text there are no words, whatever stands in their place.
     nothing = torch.full_like(text, torch.nan)
     silent = network(image, nothing, told)["usage"]
-    torch.testing.assert_close(silent, network(image, nothing)["usage"])
+    torch.testing.assert_close(silent, network(image, nothing, told.roll(1, 0))["usage"])
+    assert torch.isfinite(silent).all()
+
+
+def test_the_kernel_kept_answers_as_before(tmp_path):
+    torch.manual_seed(0)
+    inputs = torch.randn(60, 6), torch.randn(60, 6), torch.randn(60, 16)
+    wanted = (inputs[0][:, 0] > 0).long()
+    network = KernelFusion([6, 6, 16], {"usage": 2}, components=4)
+    network.fit(inputs, {"usage": wanted}, seed=0)
+    training.save_model(network, tmp_path / "kernel.safetensors", {})
+    again = KernelFusion(**network.arguments)
+    training.load_state(again, tmp_path / "kernel.safetensors")
+    torch.testing.assert_close(again(*inputs)["usage"], network(*inputs)["usage"])
+    assert (again(*inputs)["usage"].argmax(1) == wanted).float().mean() > 0.9

@@ -4,7 +4,7 @@ from common.criteria import model_names
 from common.tables.kept import Kept, averaged, mean, varying
 
 EXPERIMENTS = ["mixed", "HNM->FASHION", "FASHION->HNM"]
-LABELLER = "CLIP Fusion + words"
+LABELLER = "CLIP Kernel Fusion"
 NAMED = ("K-Means", "DEC", "IDEC")  # whose clusters a README has room for
 TASKS = ("category", "gender", "usage", "usage_native")
 
