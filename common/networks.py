@@ -281,21 +281,25 @@ class PrincipalComponents(nn.Module):
         return torch.cat([*made, parts[-1]], dim=1)
 
 
+# Which of the three blocks a machine of `KernelFusion` sees: image, text, words.
+KERNELS = {"both": (0, 1, 2), "photo": (0,), "text": (1, 2)}
+
+
 class KernelFusion(nn.Module):
     """Image and text embedding and the words of the text to labels, by kernel ridge regression.
 
     A product is labelled as those most similar in all three are, each by its principal components
     (`common.kernel`; a class is a regression on 0 and 1: Rifkin, Yeo and Poggio, "Regularized
     least-squares classification", 2003). Learnt at once by :meth:`fit`, not in epochs. A row of NaN
-    stands for a photo or a text that is not there; the words of a text that is not there are
-    neither.
+    stands for a photo or a text that is not there: a machine that has learnt from the other alone
+    then answers.
 
     Args:
         widths: of the image embedding, of the text embedding, of the rows of words
             (`common.words`).
         classes: {task: number of classes}.
         components: of each of the three, at most.
-        landmarks: of `KernelRidge`; what `fit` found.
+        landmarks: of each `KernelRidge`; what `fit` found.
     """
 
     def __init__(
@@ -312,7 +316,13 @@ class KernelFusion(nn.Module):
         self.reduce = PrincipalComponents(widths, components)
         self.register_buffer("mean", torch.zeros(sum(widths)))
         self.register_buffer("shares", torch.zeros(sum(classes.values())))
-        self.kernel = KernelRidge(self.reduce.counts, landmarks, 1, len(self.shares))
+        counts = self.reduce.counts
+        self.kernels = nn.ModuleDict(
+            {
+                name: KernelRidge([counts[one] for one in seen], landmarks, 1, len(self.shares))
+                for name, seen in KERNELS.items()
+            }
+        )
 
     def fit(self, inputs: tuple[Tensor, ...], targets: dict[str, Tensor], seed: int) -> None:
         """inputs: what `forward` takes, without NaN; targets: {task: class index (n,)}."""
@@ -320,23 +330,31 @@ class KernelFusion(nn.Module):
         self.mean = features.mean(dim=0)
         features -= self.mean
         spreads = self.reduce.fit([features], torch.ones_like(self.mean))
+        blocks = self.reduce(features).split(self.reduce.counts, dim=1)
         wanted = [functional.one_hot(targets[task], count) for task, count in self.classes.items()]
         wanted = torch.cat(wanted, dim=1).float()
         self.shares = wanted.mean(dim=0)
-        self.kernel, _ = KernelRidge.fit(
-            self.reduce(features),
-            self.reduce.counts,
-            torch.cat(spreads),
-            wanted - self.shares,
-            torch.full((len(features),), LEFT_OUT_BY_NONE),
-            seed,
-        )
-        self.arguments["landmarks"] = len(self.kernel.landmarks)
+        fold = torch.full((len(features),), LEFT_OUT_BY_NONE)
+        for name, seen in KERNELS.items():
+            own, stretch = (
+                torch.cat([part[one] for one in seen], -1) for part in (blocks, spreads)
+            )
+            counts = self.kernels[name].blocks
+            self.kernels[name], _ = KernelRidge.fit(
+                own, counts, stretch, wanted - self.shares, fold, seed
+            )
+        self.arguments["landmarks"] = len(self.kernels["both"].landmarks)
 
     def forward(self, image: Tensor, text: Tensor, words: Tensor) -> dict[str, Tensor]:
-        words = words.masked_fill(text[:, :1].isnan(), torch.nan)
-        reduced = self.reduce(torch.cat([image, text, words], dim=1) - self.mean)
-        scores = self.kernel(reduced)[:, 0] + self.shares
+        features = torch.cat([image, text, words], dim=1) - self.mean
+        blocks = self.reduce(features).split(self.reduce.counts, dim=1)
+        photo, told = ~image[:, 0].isnan(), ~text[:, 0].isnan()
+        scores = self.shares.repeat(len(image), 1)  # of what is given nothing of
+        given = {"both": photo & told, "photo": photo & ~told, "text": told & ~photo}
+        for name, rows in given.items():
+            if rows.any():
+                own = torch.cat([blocks[one][rows] for one in KERNELS[name]], dim=1)
+                scores[rows] += self.kernels[name](own)[:, 0]
         parts = scores.clamp(min=LEAST_SCORE).log().split(list(self.classes.values()), dim=1)
         return dict(zip(self.classes, parts, strict=True))
 

@@ -48,3 +48,8 @@ def test_the_kernel_kept_answers_as_before(tmp_path):
     training.load_state(again, tmp_path / "kernel.safetensors")
     torch.testing.assert_close(again(*inputs)["usage"], network(*inputs)["usage"])
     assert (again(*inputs)["usage"].argmax(1) == wanted).float().mean() > 0.9
+    # The photo tells it all; where there is none, no more than the share of each class is known.
+    image, text, told = (torch.full_like(part, torch.nan) for part in inputs)
+    assert (again(inputs[0], text, told)["usage"].argmax(1) == wanted).float().mean() > 0.9
+    nothing = again(image, text, told)["usage"].exp()
+    torch.testing.assert_close(nothing[7], wanted.bincount() / len(wanted))
