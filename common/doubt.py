@@ -18,6 +18,7 @@ import numpy as np
 from common.comparables import Index, mean_of_nearest
 
 STRANGEST = 0.01  # of the validation listings, by each measure
+CONTRADICTORY = 0.03  # of them; more, since a contradiction only widens the range
 FEWEST_UNKNOWN = 0.75  # share of unknown words that is never held against a text
 
 
@@ -45,7 +46,7 @@ class Thresholds:
             float(np.quantile(photo, high)),
             float(max(np.quantile(one, high) for one in text)),
             float(max(FEWEST_UNKNOWN, min(0.95, np.quantile(words, high)))),
-            float(np.quantile(agreement, STRANGEST)),
+            float(np.quantile(agreement, CONTRADICTORY)),
         )
 
     def of_photo(self, distance: np.ndarray) -> np.ndarray:
