@@ -73,8 +73,7 @@ def ours(name: str, paths: list[Path], folder: Path, split: bool = False) -> dic
     head = towers.heads_of(loaded)[0]
     write_npy(towers.project(features, head, torch.device("cpu")), folder / "ours.npy")
     seconds = time.perf_counter() - started
-    spent = parts(tower, loaded.model, paths[:BATCH], folder) if split else {}
-    return {"seconds": seconds, "parts": spent}
+    return {"seconds": seconds, "parts": parts(tower, paths[:BATCH], folder) if split else {}}
 
 
 def usual(name: str, paths: list[Path], folder: Path) -> dict:
@@ -101,11 +100,8 @@ def usual(name: str, paths: list[Path], folder: Path) -> dict:
     return {"seconds": time.perf_counter() - started}
 
 
-def parts(tower, model, paths: list[Path], folder: Path) -> dict[str, float]:
-    """Milliseconds a picture of each step, and of the forward pass at full speed (floor).
-
-    model: the tower's in torch, whose multiplications are counted.
-    """
+def parts(tower, paths: list[Path], folder: Path) -> dict[str, float]:
+    """Milliseconds a picture of each step, and of the forward pass at full speed (floor)."""
     import torch
     from PIL import Image
     from torch.utils.flop_counter import FlopCounterMode
@@ -132,8 +128,8 @@ def parts(tower, model, paths: list[Path], folder: Path) -> dict[str, float]:
     cache = RowCache(folder / "parts.sqlite")
     timed("write", lambda: cache.put([str(path).encode() for path in paths], features))
 
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model.encode_image(pixels.normalise(batch[:1], torch.device("cpu")))
+    with FlopCounterMode(display=False) as counter:
+        tower(batch[:1])
     square = torch.rand(GEMM, GEMM)
     rates = []
     for _ in range(4):

@@ -36,7 +36,6 @@ _VERSIONED = (
     "torch",
     "timm",
     "open_clip_torch",
-    "openvino",
     "transformers",
     "lightgbm",
     "xgboost",

@@ -1,12 +1,12 @@
-"""``fashion-lite`` for answers that must not wait: it loads within a second.
+"""``fashion-lite`` in plain torch, for answers that must not wait: it loads within a second.
 
 The two towers and heads of the embedded CLIP (:mod:`common.alignment`) without open_clip, timm and
 transformers, whose imports alone take longer than an answer may. The weights are the same file,
 the arithmetic is the same, and so are the embeddings but for rounding; :mod:`common.embeddings`
 stays the one way to embed a table, and a test holds this one to it.
 
-Pictures pass through :mod:`common.efficientnet`, texts through MiniLM-L6 (Wang et al., "MiniLM",
-NeurIPS 2020), a BERT of six layers, in plain torch.
+EfficientNet-Lite0: Tan and Le, "EfficientNet", ICML 2019, without squeeze-and-excite, with ReLU6.
+MiniLM-L6: Wang et al., "MiniLM", NeurIPS 2020, a BERT of six layers.
 """
 
 import html
@@ -20,13 +20,22 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
-from common import efficientnet
 from common.artifacts import require
 from common.images import Pixels, Squash, decode
 from common.presets import OPEN_CLIP_WEIGHTS
 from common.training import mixed_precision
 
-LAYER_NORM_EPS = 1e-12
+# Of each stage: the stride of its first block, whether its blocks widen inside, their number.
+STAGES = (
+    (1, False, 1),
+    (2, True, 2),
+    (2, True, 2),
+    (2, True, 3),
+    (1, True, 3),
+    (2, True, 4),
+    (1, True, 1),
+)
+BATCH_NORM_EPS, LAYER_NORM_EPS = 1e-3, 1e-12
 PAD, WIDTH_STEP = 0, 16  # token, and the step in which batches of texts grow wider
 MADE_BY = "python clustering_DEC.py"
 
@@ -45,9 +54,8 @@ class Lite:
         self.device = device
         seen = config["preprocess_cfg"]
         self.pixels = Pixels(Squash(seen["size"], seen["mean"], seen["std"]))
-        trunk = _under(weights, "visual.trunk.")
-        trunk = {name: value.numpy() for name, value in trunk.items()}
-        self._image = efficientnet.whole(trunk, self.pixels)
+        self._image = _Image(_under(weights, "visual.trunk.")).to(device).eval()
+        self._image.to(memory_format=torch.channels_last)
         self._text = _Text(_under(weights, "text.transformer."), shape).to(device).eval()
         self._image_head = weights["visual.head.proj.weight"].to(device)
         self._text_head = weights["text.proj.weight"].to(device)
@@ -65,8 +73,9 @@ class Lite:
     @torch.inference_mode()
     def cuts(self, cuts: Sequence[Tensor]) -> np.ndarray:
         """What :func:`common.images.decode` made -> float32 (n_images, d), L2-normalised."""
-        features = torch.from_numpy(self._image(torch.stack(list(cuts)).numpy()))
-        return self._projected(features.to(self.device), self._image_head)
+        with self._autocast():
+            features = self._image(self.pixels.normalise(torch.stack(list(cuts)), self.device))
+        return self._projected(features, self._image_head)
 
     @torch.inference_mode()
     def texts(self, texts: Sequence[str]) -> np.ndarray:
@@ -75,18 +84,21 @@ class Lite:
         features = torch.empty(len(tokens), self._text_head.shape[1], device=self.device)
         # Texts of one width share a batch: a padded token costs as much as any other.
         widths = np.array([-(-len(one) // WIDTH_STEP) * WIDTH_STEP for one in tokens])
-        dtype = mixed_precision(self.device)
         for width in np.unique(widths):
             rows = np.flatnonzero(widths == width)
             padded = torch.full((len(rows), int(width)), PAD)
             for place, row in enumerate(rows):
                 padded[place, : len(tokens[row])] = torch.tensor(tokens[row])
-            with torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None):
+            with self._autocast():
                 features[rows] = self._text(padded.to(self.device)).float()
         return self._projected(features, self._text_head)
 
+    def _autocast(self):
+        dtype = mixed_precision(self.device)
+        return torch.autocast(self.device.type, dtype=dtype, enabled=dtype is not None)
+
     def _projected(self, features: Tensor, head: Tensor) -> np.ndarray:
-        return functional.normalize(features @ head.T, dim=-1).cpu().numpy()
+        return functional.normalize(features.float() @ head.T, dim=-1).cpu().numpy()
 
 
 def _under(weights: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -102,6 +114,93 @@ def _clean(text: str) -> str:
     import ftfy
 
     return " ".join(html.unescape(html.unescape(ftfy.fix_text(text))).split())
+
+
+# --- EfficientNet-Lite0 ------------------------------------------------------------------------
+
+
+class _Image(nn.Module):
+    """Pixels (n, 3, height, width), normalised -> pooled features (n, 1280).
+
+    As in :mod:`common.towers`, batch norms are folded into the convolutions, and the stem and the
+    first stage stay in float32.
+    """
+
+    def __init__(self, weights: dict[str, Tensor]):
+        super().__init__()
+        self.stem = _convolution(weights, "conv_stem", "bn1", stride=2)
+        blocks = []
+        for stage, (stride, widens, count) in enumerate(STAGES):
+            for number in range(count):
+                given = _under(weights, f"blocks.{stage}.{number}.")
+                blocks.append(_Block(given, 1 if number else stride, widens))
+        self.first, self.blocks = blocks[0], nn.Sequential(*blocks[1:])
+        self.head = _convolution(weights, "conv_head", "bn2")
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        with torch.autocast(pixels.device.type, enabled=False):
+            features = self.first(functional.relu6(self.stem(pixels.float())))
+        return functional.relu6(self.head(self.blocks(features))).mean((2, 3))
+
+
+class _Block(nn.Module):
+    """Widen, convolve each channel, narrow; the input is added where the shapes agree."""
+
+    def __init__(self, weights: dict[str, Tensor], stride: int, widens: bool):
+        super().__init__()
+        names = ("conv_pw", "conv_dw", "conv_pwl") if widens else ("conv_dw", "conv_pw")
+        layers = []
+        for number, name in enumerate(names, start=1):
+            one = _convolution(weights, name, f"bn{number}", stride if name == "conv_dw" else 1)
+            layers += [one, nn.ReLU6()]
+        self.layers = nn.Sequential(*layers[:-1])
+        first, last = layers[0].convolution, layers[-2].convolution
+        self.adds = stride == 1 and first.in_channels == last.out_channels
+
+    def forward(self, features: Tensor) -> Tensor:
+        made = self.layers(features)
+        return made + features if self.adds else made
+
+
+class _Convolution(nn.Module):
+    """A convolution padded as TensorFlow pads: the odd pixel to the right and below."""
+
+    def __init__(self, convolution: nn.Conv2d):
+        super().__init__()
+        self.convolution = convolution
+
+    def forward(self, features: Tensor) -> Tensor:
+        kernel, stride = self.convolution.kernel_size[0], self.convolution.stride[0]
+        if stride > 1:
+            # (left, right, top, bottom), from the last dimension on.
+            sides = []
+            for size in reversed(features.shape[2:]):
+                short = max((-(-size // stride) - 1) * stride + kernel - size, 0)
+                sides += [short // 2, short - short // 2]
+            features = functional.pad(features, sides)
+        return self.convolution(features)
+
+
+def _convolution(weights: dict[str, Tensor], name: str, norm: str, stride: int = 1) -> _Convolution:
+    """The convolution ``name`` with its batch norm folded in; it has no bias of its own."""
+    weight = weights[f"{name}.weight"]
+    scale = weights[f"{norm}.weight"] / (weights[f"{norm}.running_var"] + BATCH_NORM_EPS).sqrt()
+    outputs, inputs, kernel, _ = weight.shape
+    depthwise = inputs == 1 and kernel > 1 and outputs > 3
+    made = nn.Conv2d(
+        outputs if depthwise else inputs,
+        outputs,
+        kernel,
+        stride,
+        kernel // 2 if stride == 1 else 0,
+        groups=outputs if depthwise else 1,
+    )
+    bias = weights[f"{norm}.bias"] - weights[f"{norm}.running_mean"] * scale
+    made.load_state_dict({"weight": weight * scale[:, None, None, None], "bias": bias})
+    return _Convolution(made)
+
+
+# --- MiniLM-L6 ---------------------------------------------------------------------------------
 
 
 class _Text(nn.Module):

@@ -1,6 +1,7 @@
 """Features of pictures and texts, computed once per row and kept (see ``rowcache``)."""
 
 import argparse
+import copy
 import hashlib
 import json
 import re
@@ -9,11 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from timm.layers import BatchNormAct2d
 from timm.models import EfficientNet
 from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 from tqdm import tqdm
 
-from common import efficientnet
 from common.images import Pixels, batches
 from common.presets import Backbone, Clip
 from common.rowcache import RowCache, file_stamp
@@ -32,52 +34,41 @@ class ImageTower:
     nothing. EfficientNet is cut before its last stage, a ninth of its work: the embedded CLIP
     trains that stage, the CNN stages use it as it came, and both go on from the same rows.
 
-    On a CPU the packaged EfficientNet is computed by :mod:`common.efficientnet`, all else by torch,
-    channels last and in mixed precision as in training.
+    Mixed precision as in training; channels last; the batch norms of the packaged EfficientNet
+    are folded into its convolutions (the same function, half as fast again).
     """
 
     def __init__(self, module: nn.Module, preprocess, identity: dict):
         self.device = next(module.parameters()).device
-        self.pixels, self.identity = Pixels(preprocess), identity
-        module = module.to(memory_format=torch.channels_last).eval()
-        if not isinstance(module, EfficientNet):
-            self._start, self._finish = self._in_torch(module), lambda kept: kept
-            return
-        self.identity = {**identity, "kept": "before the last stage"}
-        if self.device.type == "cpu":
-            weights = {name: value.numpy() for name, value in module.state_dict().items()}
-            self._start = efficientnet.beginning(weights, self.pixels)
-            self._finish = efficientnet.end(weights, cells(self.pixels))
-            return
-        start = nn.Sequential(module.conv_stem, module.bn1, *module.blocks[:-1], nn.Flatten())
-        self._start = self._in_torch(start)
-        self._finish = self._in_torch(LastStage(module, self.pixels))
+        module = _folded(module).to(memory_format=torch.channels_last).eval()
+        self.pixels = Pixels(preprocess)
+        self._start, self._finish, self.identity = module, nn.Identity(), identity
+        if isinstance(module, EfficientNet):
+            self._start = nn.Sequential(
+                module.conv_stem, module.bn1, *module.blocks[:-1], nn.Flatten()
+            )
+            self._finish = LastStage(module, self.pixels)
+            self.identity = {**identity, "kept": "before the last stage"}
 
     def __call__(self, batch: torch.Tensor) -> np.ndarray:
         """uint8 (n, 3, height, width) -> features, float32 (n, d)."""
         return self.finish(self.start(batch))
 
+    @torch.inference_mode()
     def start(self, batch: torch.Tensor) -> np.ndarray:
         """uint8 (n, 3, height, width) -> float32 (n, s), what is kept."""
-        return self._start(batch.numpy())
+        with _autocast(self.device):
+            kept = self._start(self.pixels.normalise(batch, self.device))
+        return kept.float().cpu().numpy()
 
+    @torch.inference_mode()
     def finish(self, kept: np.ndarray) -> np.ndarray:
         """Kept rows (n, s) -> features, float32 (n, d); NaN rows stay NaN."""
-        parts = np.split(kept, range(_FINISHED, len(kept), _FINISHED))
-        found = np.concatenate([self._finish(part.astype(np.float32)) for part in parts])
-        found[np.isnan(kept[:, 0])] = np.nan  # a clamp would make numbers of them
-        return found
-
-    def _in_torch(self, module: nn.Module):
-        @torch.inference_mode()
-        def run(rows: np.ndarray) -> np.ndarray:
-            given = torch.from_numpy(rows)
+        parts = []
+        for rows in torch.from_numpy(kept).split(_FINISHED):
             with _autocast(self.device):
-                if given.dtype == torch.uint8:
-                    given = self.pixels.normalise(given, self.device)
-                return module(given.to(self.device)).float().cpu().numpy()
-
-        return run
+                parts.append(self._finish(rows.to(self.device).float()).float().cpu())
+        return torch.cat(parts).numpy()
 
 
 class TextTower:
@@ -234,9 +225,25 @@ def _autocast(device: torch.device):
     return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)
 
 
-def cells(pixels: Pixels) -> tuple[int, int]:
-    """Height and width of an EfficientNet's last maps."""
-    return -(-pixels.height // _STRIDE), -(-pixels.width // _STRIDE)
+def _folded(module: nn.Module) -> nn.Module:
+    """A copy with each batch norm folded into the convolution before it (EfficientNet only).
+
+    Its stem and first stage stay in float32 where the rest is computed in bfloat16: they make
+    two thirds of the rounding error and a tenth of the work.
+    """
+    if not isinstance(module, EfficientNet):
+        return module
+    module = copy.deepcopy(module)
+    for parent in list(module.modules()):
+        previous = None
+        for name, child in list(parent.named_children()):
+            if isinstance(child, BatchNormAct2d):
+                setattr(parent, previous, fuse_conv_bn_eval(getattr(parent, previous), child))
+                setattr(parent, name, child.act)
+            previous = name
+    module.conv_stem = _InFloat32(module.conv_stem)
+    module.blocks[0] = _InFloat32(module.blocks[0])
+    return module
 
 
 class LastStage(nn.Module):
@@ -246,8 +253,18 @@ class LastStage(nn.Module):
         super().__init__()
         self.stage, self.conv, self.norm = trunk.blocks[-1], trunk.conv_head, trunk.bn2
         self.pool = trunk.global_pool
-        self.cells = cells(pixels)
+        self.cells = tuple(-(-size // _STRIDE) for size in (pixels.height, pixels.width))
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         maps = rows.unflatten(1, (-1, *self.cells)).contiguous(memory_format=torch.channels_last)
         return self.pool(self.norm(self.conv(self.stage(maps))))
+
+
+class _InFloat32(nn.Module):
+    def __init__(self, module: nn.Module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(inputs.device.type, enabled=False):
+            return self.module(inputs.float())

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from common import efficientnet, presets, towers
+from common import presets, towers
 from common.artifacts import Paths, StageError
 from common.images import Pixels, decode
 
@@ -63,18 +63,13 @@ def test_lite0_sees_shoes_in_photographs_of_shoes(args, shared_data):
     assert np.isin(scores.argmax(1), footwear).mean() >= 0.8
 
 
-def test_the_graph_computes_what_timm_computes():
+def test_folding_the_batch_norms_changes_nothing():
     trunk = presets.lite_trunk().eval()
-    pixels = Pixels(presets.lite_preprocess())
-    weights = {name: value.numpy() for name, value in trunk.state_dict().items()}
-    shape = (efficientnet.AT_ONCE + 2, 3, pixels.height, pixels.width)
-    seen = torch.randint(0, 256, shape, dtype=torch.uint8)
+    images = torch.rand(2, 3, 64, 64) * 2 - 1
+    folded = towers._folded(trunk)
+    assert not any(isinstance(part, torch.nn.BatchNorm2d) for part in folded.modules())
     with torch.inference_mode():
-        wanted = trunk(pixels.normalise(seen, torch.device("cpu"))).numpy()
-    kept = efficientnet.beginning(weights, pixels)(seen.numpy())
-    found = efficientnet.end(weights, towers.cells(pixels))(kept)
-    np.testing.assert_allclose(found, wanted, atol=1e-4)
-    np.testing.assert_allclose(efficientnet.whole(weights, pixels)(seen.numpy()), wanted, atol=1e-4)
+        torch.testing.assert_close(folded(images), trunk(images), atol=1e-4, rtol=1e-4)
 
 
 def test_a_weights_file_stands_in_for_the_packaged_cnn(args, tmp_path):
