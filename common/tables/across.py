@@ -25,6 +25,7 @@ def across(kept: Kept) -> list[list[str]]:
         for experiment, task in places:
             own = group[(group["experiment"] == experiment) & (group["task"] == task)]
             accuracy, closed = mean(own["accuracy"], "{:.3f}"), own["gap_closed"].mean()
-            cells.append(f"{accuracy} ({closed:.0%})" if 0 != closed != 1 else accuracy)
+            told = len(own) and 0 != closed != 1
+            cells.append(f"{accuracy} ({closed:.0%})" if told else accuracy)
         rows.append([*key, *cells])
     return rows
