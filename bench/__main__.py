@@ -17,7 +17,7 @@ from common.cli import run
 from common.report import KEPT
 
 NAMES = ("transactions", "merge", "llm", "embed", "train", "predict", "million", "pipeline")
-# Where all of them run: each at its full size would take three quarters of an hour.
+# Where all of them run; by name each runs at its full size.
 SMALLER = {
     "train": ["--rows", "20000"],
     "million": ["--rows", "200000"],

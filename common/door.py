@@ -81,8 +81,7 @@ class Labeller:
         config = training.read_config(path)
         self.classes = config["classes"]
         self._temperature = config["temperature"]
-        network = KernelFusion(**config["arguments"])
-        self._network = training.load_state(network, path).to(device).eval()
+        self._network = training.load_state(KernelFusion(**config["arguments"]), path)
         self._device = device
 
     def __call__(

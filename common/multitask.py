@@ -28,6 +28,7 @@ from common.dataset import EXPERIMENTS, Dataset
 from common.training import (
     History,
     TrainConfig,
+    concatenate,
     fit,
     predict,
     read_config,
@@ -159,8 +160,8 @@ def train(
 def _at_once(network, batches, seed) -> History:
     started = time.perf_counter()
     inputs, targets = zip(*batches, strict=True)
-    targets = {task: torch.cat([some[task] for some in targets]) for task in targets[0]}
-    network.fit(tuple(map(torch.cat, zip(*inputs, strict=True))), targets, seed)
+    inputs = tuple(map(torch.cat, zip(*inputs, strict=True)))
+    network.fit(inputs, concatenate(targets), seed)
     return History(best=0.0, seconds=time.perf_counter() - started)
 
 

@@ -9,7 +9,7 @@ import copy
 import json
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -262,7 +262,8 @@ def _moved(tensor: Tensor, device: torch.device) -> Tensor:
     return tensor.to(device, non_blocking=True)
 
 
-def _concatenate(parts: list):
+def concatenate(parts: Sequence):
+    """Batches as one: of tensors, of dictionaries of them, or None where there are none."""
     if isinstance(parts[0], dict):
         return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     return None if parts[0] is None else torch.cat(parts)
@@ -276,7 +277,7 @@ def _outputs(model, batches, device):
     for inputs, target in batches:
         outputs.append(_map(lambda t: t.float().cpu(), model(*_to(inputs, device))))
         targets.append(target)
-    return _concatenate(outputs), _concatenate(targets)
+    return concatenate(outputs), concatenate(targets)
 
 
 def mixed_precision(device: torch.device) -> torch.dtype | None:

@@ -31,6 +31,6 @@ def hashed(texts: Sequence[str], width: int = WIDTH) -> np.ndarray:
         for word in _WORD.findall(text.lower()):
             if word not in _IN_ANY_TEXT:
                 row[zlib.crc32(word.encode()) % width] += 1
-    np.log1p(made, out=made, where=made > 0)
+    np.log1p(made, out=made)
     lengths = np.linalg.norm(made, axis=1, keepdims=True)
     return (LENGTH * made / np.maximum(lengths, 1e-9)).astype(np.float16)
