@@ -60,9 +60,10 @@ def pass_through(rows: int, folder: str) -> dict:
     import torch
 
     from bench.train import drawn
-    from common import price_model, price_recipes, pricing
+    from common import cli, price_model, price_recipes, pricing
     from common.dataset import Dataset
 
+    cli.keep_memory()
     watch = OwnMemory()
     watch.start()
     few = drawn(min(DRAWN, rows)).table

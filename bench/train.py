@@ -55,6 +55,7 @@ def price(dataset, columns, way: str, seed: int, device: str) -> dict:
 
     from common import price_contest, price_recipes
 
+    cli.keep_memory()
     if device == "cuda":  # its start is nobody's training
         torch.zeros(1, device=device)
     sides = price_contest.sides(dataset)
@@ -85,6 +86,7 @@ def trees_of_drawn(rows: int, way: str) -> dict:
 
     from common import price_contest, price_trees, pricing
 
+    cli.keep_memory()
     dataset = drawn(rows)
     train, validation, test = price_contest.sides(dataset)
     learn = np.concatenate([train, validation])
@@ -104,10 +106,11 @@ def fusion_of_drawn(rows: int, way: str, device: str) -> dict:
     import numpy as np
     import torch
 
-    from common import cli, fusion, multitask, networks, price_recipes
+    from common import fusion, multitask, networks, price_recipes
     from common.dataset import TASKS, labels, sides
     from common.training import fit, predict
 
+    cli.keep_memory()
     dataset, device = drawn(rows), torch.device(device)
     config = {"study": price_recipes.STUDY, "ours": fusion.config(**fusion.TRAINING)}[way]
     truth = {task: labels(dataset.table, task) for task in TASKS}

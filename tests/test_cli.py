@@ -1,5 +1,6 @@
 """Every stage from the shell: its help, its flags, its one line when something is missing."""
 
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,23 @@ def test_a_bad_flag_is_refused(flags):
     assert done.returncode == 2
     assert flags[0] in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told so")
+def test_freed_memory_is_used_again_without_a_page_fault():
+    code = (
+        "import resource\n"
+        "from common import cli\n"
+        "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "cli.run(lambda: None)\n"
+        "bytearray(2**27)\n"
+        "before = faults()\n"
+        "bytearray(2**27)\n"
+        "print(faults() - before)\n"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 1000  # of the 32,768 pages
 
 
 def test_paths_follow_the_flags():
