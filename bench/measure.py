@@ -34,6 +34,8 @@ def alone(function: Callable, *arguments: object, imports: tuple[str, ...] = ())
 
 
 def _timed(function: Callable, arguments: tuple, imports: tuple[str, ...]) -> Run:
+    # Workers of its own start as they do from the shell, not in the way that this process did.
+    multiprocessing.set_start_method(None, force=True)
     for name in imports:
         importlib.import_module(name)
     started = time.perf_counter()

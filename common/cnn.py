@@ -13,7 +13,7 @@ from torchvision.transforms import v2
 from common import cli, presets, towers
 from common.artifacts import StageError
 from common.dataset import Dataset
-from common.images import Pixels, decode, worker_count
+from common.images import Pixels, decode, step_back, worker_count
 from common.label_tuning import search_networks
 from common.multitask import Model, array_batches, run_models
 from common.training import TrainConfig
@@ -106,6 +106,7 @@ class PhotoBatches:
             drop_last=self.drop_last,
             generator=order,
             num_workers=worker_count(len(self.photos)),
+            worker_init_fn=step_back,
             pin_memory=torch.cuda.is_available(),
         )
 

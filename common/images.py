@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 # From here on worker processes pay for their start.
 _WORKERS_FROM = 256
+# How many times the size wanted a JPEG file must have left, so that its embedding keeps a cosine of
+# 0.998 to that of the file decoded whole.
+_DRAFT = 4
 
 
 class BrokenImageError(Exception):
@@ -37,13 +41,15 @@ class Pixels:
     """What a model wants to see: an open_clip or timm validation transform, taken apart.
 
     The workers resize and crop and hand over bytes (a quarter of the floats); the device that
-    computes normalises.
+    computes normalises. What the transform resizes by torchvision is resized by torch on bytes,
+    four times as fast as by Pillow and the same but for a level in one value of some hundred.
     """
 
     def __init__(self, preprocess: Compose | Squash):
         import torch
 
-        *self.geometry, _, normalise = preprocess.transforms
+        *geometry, _, normalise = preprocess.transforms
+        self.geometry = [_Resize(step) if _resizes(step) else step for step in geometry]
         self.mean = torch.as_tensor(normalise.mean).view(3, 1, 1)
         self.std = torch.as_tensor(normalise.std).view(3, 1, 1)
         self.height, self.width = self.cut(Image.new("RGB", (64, 64))).shape[1:]
@@ -77,14 +83,39 @@ class Squash:
         self.transforms = (self._resize, None, self)
 
     def _resize(self, image: Image.Image) -> Image.Image:
-        height, width = self.size
-        return image.resize((width, height), Image.Resampling.BICUBIC)
+        from torch.nn.functional import interpolate
+
+        resize = partial(interpolate, size=self.size, mode="bicubic", antialias=True)
+        return _on_bytes(image, resize)
+
+
+def _resizes(step: object) -> bool:
+    """Whether it is torchvision's ``Resize``, which is not imported to find out."""
+    return type(step).__module__.startswith("torchvision.") and type(step).__name__ == "Resize"
+
+
+class _Resize:
+    def __init__(self, step):
+        self.size, self.interpolation = step.size, step.interpolation
+
+    def __call__(self, image: Image.Image) -> Image.Image:
+        from torchvision.transforms.v2.functional import resize
+
+        return _on_bytes(image, partial(resize, size=self.size, interpolation=self.interpolation))
+
+
+def _on_bytes(image: Image.Image, resize: Callable[[torch.Tensor], torch.Tensor]) -> Image.Image:
+    """RGB -> RGB by a function of a uint8 tensor (1, 3, height, width), channels last."""
+    import torch
+
+    made = resize(torch.from_numpy(np.array(image)).permute(2, 0, 1)[None])
+    return Image.fromarray(made[0].permute(1, 2, 0).numpy())
 
 
 def decode(source: str | Path | Image.Image, pixels: Pixels) -> torch.Tensor:
     """An image file (or an open image) -> uint8 tensor (3, height, width).
 
-    JPEG files are decoded at the smallest power of two that is still twice the size wanted;
+    JPEG files are decoded at the smallest power of two that is still four times the size wanted;
     greyscale, palette and CMYK become RGB, transparency becomes white, and the camera's
     orientation is honoured. Raises BrokenImageError with the reason.
     """
@@ -92,7 +123,7 @@ def decode(source: str | Path | Image.Image, pixels: Pixels) -> torch.Tensor:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             image = source if isinstance(source, Image.Image) else Image.open(source)
-            image.draft("RGB", (2 * pixels.width, 2 * pixels.height))
+            image.draft("RGB", (_DRAFT * pixels.width, _DRAFT * pixels.height))
             return pixels.cut(as_rgb(image))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         reason = "decompression bomb: more pixels than any photograph"
@@ -147,6 +178,15 @@ def worker_count(files: int) -> int:
     return min(cores, 16)
 
 
+def step_back(_worker: int) -> None:
+    """Lets the network go first where it computes on the cores that the workers decode on.
+
+    Its threads wait for one another, so that a core that decodes in between holds up the others.
+    """
+    if hasattr(os, "nice"):
+        os.nice(10)
+
+
 def batches(
     paths: Sequence[Path],
     pixels: Pixels,
@@ -162,6 +202,7 @@ def batches(
         batch_size,
         num_workers=worker_count(len(paths)),
         collate_fn=_collate,
+        worker_init_fn=step_back,
         pin_memory=torch.cuda.is_available(),
     )
     for positions, batch, broken in loader:

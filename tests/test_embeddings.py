@@ -16,7 +16,7 @@ from safetensors.torch import save_file
 
 from common import embeddings, presets, towers
 from common.artifacts import Paths, StageError, manifest
-from common.images import BrokenImageError, Pixels, decode
+from common.images import BrokenImageError, Pixels, Squash, decode
 
 PRODUCTS = 24
 COLOURS = ("red", "navy", "olive", "gold")
@@ -280,14 +280,32 @@ def test_colour_modes_become_rgb_and_cameras_are_turned(tmp_path):
 
 def test_large_photographs_are_read_small_and_look_the_same(tmp_path):
     """Decoding at a fraction of the size (JPEG draft) keeps the embedding."""
-    noise = np.random.default_rng(0).normal(0, 12, (1750, 1166, 3))
-    photo = np.asarray(draw("navy", "dress").resize((1166, 1750), Image.LANCZOS))
+    noise = np.random.default_rng(0).normal(0, 12, (2400, 1600, 3))
+    photo = np.asarray(draw("navy", "dress").resize((1600, 2400), Image.LANCZOS))
     Image.fromarray((photo + noise).clip(0, 255).astype(np.uint8)).save(tmp_path / "big.jpg")
     args = SimpleNamespace(preset="embedded")
     tower = towers.of_cnn(presets.cnn(args, torch.device("cpu")))
+    seen = []
+    cut = tower.pixels.cut
+    tower.pixels.cut = lambda image: (seen.append(image.size), cut(image))[1]
     drafted = decode(tmp_path / "big.jpg", tower.pixels)
+    assert seen == [(800, 1200)]
     whole = tower.pixels.cut(Image.open(tmp_path / "big.jpg").convert("RGB"))
     assert turned(tower(drafted[None]), tower(whole[None])).max() < PRECISION_TOLERANCE
+
+
+def test_pixels_are_those_of_the_transform():
+    """Resized by torch on bytes, a picture is what Pillow makes of it, but for a level."""
+    photo = draw("navy", "dress").resize((500, 700), Image.LANCZOS)
+    cropping = open_clip.image_transform(64, is_train=False)
+    resize, crop = cropping.transforms[:2]
+    squash = Squash((64, 48), (0.5,) * 3, (0.5,) * 3)
+    squashed = photo.resize((48, 64), Image.Resampling.BICUBIC)
+    for preprocess, wanted in ((cropping, crop(resize(photo))), (squash, squashed)):
+        made = Pixels(preprocess).cut(photo).permute(1, 2, 0).numpy()
+        apart = np.abs(made.astype(int) - np.asarray(wanted).astype(int))
+        assert apart.max() <= 1
+        assert (apart > 0).mean() < 0.01
 
 
 def test_embeddings_do_not_depend_on_the_batch():
