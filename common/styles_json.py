@@ -6,7 +6,7 @@ Apart from :mod:`common.sources` because worker processes import it: nothing hea
 import re
 from html import unescape
 from html.parser import HTMLParser
-from pathlib import Path
+from io import FileIO
 
 import orjson
 
@@ -17,7 +17,7 @@ DESCRIPTORS = ("description", "materials_care_desc", "style_note", "size_fit_des
 def read_detail(path: str) -> dict:
     """One ``styles/<id>.json``; a file that cannot be used gives only its ``problem``."""
     try:
-        with Path(path).open("rb", buffering=0) as file:
+        with FileIO(path) as file:
             data = orjson.loads(file.readall())["data"]
         descriptors = data.get("productDescriptors") or {}
         texts = [plain_text((descriptors.get(k) or {}).get("value")) for k in DESCRIPTORS]
