@@ -47,6 +47,7 @@ def warm(args, count: int, at_once: bool) -> list[float]:
     """Seconds of each answer after the first; of all together where they come ``at_once``."""
     from common.appraisal import Appraiser
 
+    cli.keep_memory()
     appraiser, wanted = Appraiser.load(args), listings(args, count + 1)
     appraiser.appraise(wanted[:1])
     if at_once:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -112,6 +113,9 @@ class Appraiser:
         Raises StageError, naming the command, when a model is missing or was made anew since.
         """
         paths, maker = args.paths, f"python -m common.calibrate --data-dir {args.data_dir}"
+        # Before torch is there to read it: its threads, spinning while they wait for work, take the
+        # cores from the rest of an answer, which then takes half as long again.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         from common import valuing
 
         models = valuing.Models(args)

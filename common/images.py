@@ -42,7 +42,7 @@ class Pixels:
 
     The workers resize and crop and hand over bytes (a quarter of the floats); the device that
     computes normalises. What the transform resizes by torchvision is resized by torch on bytes,
-    four times as fast as by Pillow and the same but for a level in one value of some hundred.
+    four times as fast as by Pillow and the same but for a level in one value of three hundred.
     """
 
     def __init__(self, preprocess: Compose | Squash):

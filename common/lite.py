@@ -158,7 +158,7 @@ class _Block(nn.Module):
         layers = []
         for number, name in enumerate(names, start=1):
             one = _convolution(weights, name, f"bn{number}", stride if name == "conv_dw" else 1)
-            layers += [one, nn.ReLU6()]
+            layers += [one, nn.ReLU6(inplace=True)]
         self.layers = nn.Sequential(*layers[:-1])
         first, last = layers[0].convolution, layers[-2].convolution
         self.adds = stride == 1 and first.in_channels == last.out_channels
