@@ -51,7 +51,7 @@ def main() -> None:
     import numpy as np
 
     from common import dataset as data
-    from common import figures, price_model, price_range, price_recipes, pricing
+    from common import figures, price_model, price_range, price_recipes, pricing, training
 
     # The rows of each side, and the target in USD.
     device = cli.device(args)
@@ -68,6 +68,7 @@ def main() -> None:
         args.paths.results("price_groups"), args, dataset.inputs, price_range.GROUP_KEY
     )
 
+    training.ready()
     for experiment, features, seed in pricing.runs(args):
         row = {"experiment": experiment, "features": features, "seed": seed, "split": args.split}
         encoder = pricing.Encoder.fit(dataset, learn, pricing.columns(table, experiment, features))

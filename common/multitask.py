@@ -11,7 +11,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from torch import nn
 
-from common import cli, figures
+from common import cli
 from common.artifacts import Results
 from common.classification import (
     CLASSES_KEY,
@@ -232,6 +232,8 @@ def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
 
 
 def _draw_learning_curves(args, model):
+    from common import figures
+
     name = model_names(model.name, args.criterion)[0]
     histories = {
         experiment: read_config(_model_path(args, model, experiment, args.seed[0]))["history"]

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from common import dataset as data
-from common import metrics, price_recipes, pricing
+from common import metrics, price_recipes, pricing, training
 from common.cli import seed_everything
 from common.dataset import Dataset
 from common.price_trees import TUNED, Trees
@@ -48,6 +48,7 @@ def fit(
     encoder = pricing.Encoder.fit(dataset, learn, columns)
     matrix = encoder.matrix(dataset.table, dataset.image, dataset.text)
     seed_everything(seed)
+    training.ready()
     started = time.perf_counter()
     if name in NETWORKS:
         model, history, learned = NETWORKS[name](

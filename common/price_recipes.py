@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import torch
-import torch._dynamo  # here, since the first optimiser would: seconds that are no training
 from sklearn.model_selection import GroupKFold
 from torch import Tensor
 from torch.nn import functional
