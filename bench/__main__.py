@@ -19,8 +19,9 @@ from common.report import KEPT
 NAMES = ("transactions", "merge", "llm", "embed", "train", "predict", "million", "pipeline")
 # Where all of them run; by name each runs at its full size.
 SMALLER = {
-    "train": ["--rows", "20000"],
-    "million": ["--rows", "200000"],
+    "llm": ["--rows", "24", "--loop-rows", "2"],
+    "train": ["--rows", "10000"],
+    "million": ["--rows", "100000"],
     "pipeline": ["--times", "1", "4"],
 }
 
