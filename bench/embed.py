@@ -20,7 +20,7 @@ import time
 from pathlib import Path
 
 SIZE = (1080, 1440)
-FILES = {"fashion-lite": 512, "ViT-B-16": 64}
+FILES = {"fashion-lite": 512, "ViT-B-16": 128}
 BATCH = 64
 GEMM = 2048
 
