@@ -49,7 +49,7 @@ class Pixels:
         import torch
 
         *geometry, _, normalise = preprocess.transforms
-        self.geometry = [_Resize(step) if _resizes(step) else step for step in geometry]
+        self.geometry = geometry if isinstance(preprocess, Squash) else _in_torch(geometry)
         self.mean = torch.as_tensor(normalise.mean).view(3, 1, 1)
         self.std = torch.as_tensor(normalise.std).view(3, 1, 1)
         self.height, self.width = self.cut(Image.new("RGB", (64, 64))).shape[1:]
@@ -89,19 +89,14 @@ class Squash:
         return _on_bytes(image, resize)
 
 
-def _resizes(step: object) -> bool:
-    """Whether it is torchvision's ``Resize``, which is not imported to find out."""
-    return type(step).__module__.startswith("torchvision.") and type(step).__name__ == "Resize"
+def _in_torch(geometry: list) -> list:
+    from torchvision.transforms import Resize, v2
 
+    def of_bytes(step: Resize):
+        resize = v2.Resize(step.size, step.interpolation, step.max_size, step.antialias)
+        return partial(_on_bytes, resize=resize)
 
-class _Resize:
-    def __init__(self, step):
-        self.size, self.interpolation = step.size, step.interpolation
-
-    def __call__(self, image: Image.Image) -> Image.Image:
-        from torchvision.transforms.v2.functional import resize
-
-        return _on_bytes(image, partial(resize, size=self.size, interpolation=self.interpolation))
+    return [of_bytes(step) if isinstance(step, Resize) else step for step in geometry]
 
 
 def _on_bytes(image: Image.Image, resize: Callable[[torch.Tensor], torch.Tensor]) -> Image.Image:
