@@ -207,21 +207,13 @@ def read_styles(folder: Path) -> pd.DataFrame:
     problem = styles.pop("problem")
     problem[(problem == "") & ~well_formed] = "malformed id"
     problem[(problem == "") & ids.duplicated()] = "repeated id"
-    if not (folder / "styles").is_dir():
-        raise StageError(f"{folder / 'styles'} is missing; download it from {FASHION_URL}")
-    paths = [f"{folder}/styles/{i}.json" for i in ids[problem == ""]]
-    # Spawned, not forked: DuckDB and torch may already have threads here.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
-        # These read on while the pictures are listed.
-        details = pool.map(read_detail, paths, chunksize=256)
-        images = _image_names(folder / "images", depth=1)
-        styles["image"] = [
-            f"images/{i}.jpg" if good and f"{i}.jpg" in images else ""
-            for i, good in zip(ids, well_formed, strict=True)
-        ]
-        shown = tqdm(details, "styles/*.json", total=len(paths), unit=" files", leave=False)
-        details = pd.DataFrame(shown, index=problem.index[problem == ""])
+    images = _image_names(folder / "images", depth=1)
+    styles["image"] = [
+        f"images/{i}.jpg" if good and f"{i}.jpg" in images else ""
+        for i, good in zip(ids, well_formed, strict=True)
+    ]
+    details = pd.DataFrame(_read_details(folder / "styles", ids[problem == ""]))
+    details = details.set_index(problem.index[problem == ""])
     problem.update(details.pop("problem"))
     return styles.join(details).assign(problem=problem)
 
@@ -245,6 +237,17 @@ def _split_styles(path: Path) -> pd.DataFrame:
     quoted = name.str.fullmatch(r'".*"')
     styles["productDisplayName"] = name.where(~quoted, name.str[1:-1].str.replace('""', '"'))
     return styles.assign(problem=problems)
+
+
+def _read_details(folder: Path, ids: Iterable[str]) -> list[dict]:
+    if not folder.is_dir():
+        raise StageError(f"{folder} is missing; download it from {FASHION_URL}")
+    paths = [f"{folder}/{i}.json" for i in ids]
+    # Spawned, not forked: DuckDB and torch may already have threads here.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
+        details = pool.map(read_detail, paths, chunksize=256)
+        return list(tqdm(details, "styles/*.json", total=len(paths), unit=" files", leave=False))
 
 
 # --- both --------------------------------------------------------------------------------------
