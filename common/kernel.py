@@ -61,8 +61,7 @@ class KernelRidge(nn.Module):
         made.landmarks = (features[chosen] * stretch).half()
         landmarks = made.landmarks.float()
         made.norms = made._by_block(landmarks.square())
-        squares = landmarks.square().sum(dim=1)
-        distance = (squares[:, None] + squares - 2 * landmarks @ landmarks.T).clamp_(min=0)
+        distance = torch.cdist(landmarks, landmarks).square_()
         typical = distance[::17].flatten()[::13].median()
         made.width = (typical / NARROWNESS).clamp(min=1e-6)  # 0 where most rows are the same
         some = landmarks[torch.randperm(len(landmarks), generator=generator)[:SAMPLE]]
