@@ -68,7 +68,6 @@ def main() -> None:
         args.paths.results("price_groups"), args, dataset.inputs, price_range.GROUP_KEY
     )
 
-    training.ready()
     for experiment, features, seed in pricing.runs(args):
         row = {"experiment": experiment, "features": features, "seed": seed, "split": args.split}
         encoder = pricing.Encoder.fit(dataset, learn, pricing.columns(table, experiment, features))
@@ -79,6 +78,7 @@ def main() -> None:
             if results.done(**row, model=name):
                 continue
             cli.seed_everything(seed)
+            training.ready()
             started = time.perf_counter()
             fit = price_recipes.RECIPES[recipe]
             model, history, learned = fit(

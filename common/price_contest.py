@@ -48,14 +48,15 @@ def fit(
     encoder = pricing.Encoder.fit(dataset, learn, columns)
     matrix = encoder.matrix(dataset.table, dataset.image, dataset.text)
     seed_everything(seed)
-    training.ready()
-    started = time.perf_counter()
     if name in NETWORKS:
+        training.ready()
+        started = time.perf_counter()
         model, history, learned = NETWORKS[name](
             encoder, matrix, dataset.table, train, validation, seed, device
         )
         seconds = time.perf_counter() - started
         return Priced(model.predict_matrix(matrix[test], device), learned, seconds, history.epochs)
+    started = time.perf_counter()
     usd = dataset.table["price_usd"].to_numpy()
     if name == "Ridge":
         from sklearn.linear_model import Ridge
