@@ -36,7 +36,6 @@ STAGES = (
     (1, True, 1),
 )
 BATCH_NORM_EPS, LAYER_NORM_EPS = 1e-3, 1e-12
-PICTURES = 8  # at once: their maps stay in the processor's cache
 PAD, WIDTH_STEP = 0, 16  # token, and the step in which batches of texts grow wider
 MADE_BY = "python clustering_DEC.py"
 
@@ -75,12 +74,7 @@ class Lite:
     def cuts(self, cuts: Sequence[Tensor]) -> np.ndarray:
         """What :func:`common.images.decode` made -> float32 (n_images, d), L2-normalised."""
         with self._autocast():
-            features = torch.cat(
-                [
-                    self._image(self.pixels.normalise(some, self.device))
-                    for some in torch.stack(list(cuts)).split(PICTURES)
-                ]
-            )
+            features = self._image(self.pixels.normalise(torch.stack(list(cuts)), self.device))
         return self._projected(features, self._image_head)
 
     @torch.inference_mode()
