@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from common import cli
 from common.artifacts import StageError, require
 
 if TYPE_CHECKING:
@@ -113,9 +113,7 @@ class Appraiser:
         Raises StageError, naming the command, when a model is missing or was made anew since.
         """
         paths, maker = args.paths, f"python -m common.calibrate --data-dir {args.data_dir}"
-        # Before torch is there to read it: its threads, spinning while they wait for work, take the
-        # cores from the rest of an answer, which then takes half as long again.
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        cli.rest_while_waiting()  # or an answer takes half as long again
         from common import valuing
 
         models = valuing.Models(args)

@@ -23,7 +23,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from common import presets
+from common import cli, presets
 from common.answers import Reply
 from common.artifacts import StageError, fingerprint
 
@@ -102,9 +102,7 @@ class LlamaCpp:
     """
 
     def __init__(self, path: Path, parallel: int = 8):
-        # Threads that spin while they wait for each other cost several times the work itself as
-        # soon as anything else runs on the machine.
-        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+        cli.rest_while_waiting()
         import xllamacpp
 
         if not path.is_file():
