@@ -44,7 +44,6 @@ def main():
     import numpy as np
 
     from common import dataset, fusion
-    from common.label_tuning import search_networks
     from common.merge import listing_text
     from common.multitask import Model, array_batches, run_models
     from common.networks import ClipFusion, KernelFusion
@@ -67,6 +66,7 @@ def main():
         also={"CLIP Fusion, no text": image_only, "CLIP Fusion, no photo": text_only},
     )
     if args.tune:
+        from common.label_tuning import search_networks  # and Optuna with it
 
         def suggested(trial):
             settings, training = fusion.suggest(trial)

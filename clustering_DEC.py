@@ -132,9 +132,10 @@ def deep(args, wanted, space, train, k, seed):
     refined = "IDEC" if args.idec else "DEC"
     if not {AE, refined} & set(wanted):
         return
-    from common import dec
+    from common import dec, training
 
     device = cli.device(args)
+    training.ready()
     started = time.perf_counter()
     features = dec.scaled(space, train)
     autoencoder = dec.pretrain(features[train], seed, device, "autoencoder")

@@ -51,7 +51,7 @@ def main() -> None:
     import numpy as np
 
     from common import dataset as data
-    from common import figures, price_model, price_range, price_recipes, pricing, training
+    from common import price_model, price_range, price_recipes, pricing, training
 
     # The rows of each side, and the target in USD.
     device = cli.device(args)
@@ -91,26 +91,35 @@ def main() -> None:
             label = pricing.slug("regression_DL_SOTA", recipe, experiment, features, args.split)
             kept = args.paths.model("regression_DL_SOTA", f"{label}_seed{seed}.safetensors")
             model.save(kept, experiment=experiment, features=features, seed=seed, recipe=recipe)
-            title, figure = f"{name}, {experiment}, {features} features", args.paths.figure
-            truth = (usd[test], predicted, table["dataset_source"].iloc[test])
-            figures.price_parity(*truth, figure(f"{label}_parity"), title)
-            figures.residuals(*truth, figure(f"{label}_residuals"), title)
-            figures.learning_curves({name: vars(history)}, figure(f"{label}_learning"), title)
+            ranges = None
             if model.margins:
-                _, low, high = model.range_matrix(matrix[test], device)
+                _, *ranges = model.range_matrix(matrix[test], device)
                 half = model.margins.constant
                 constant = np.maximum(predicted - half, 0), predicted + half
-                for method, ends in (("constant width", constant), (name, (low, high))):
+                for method, ends in (("constant width", constant), (name, ranges)):
                     for one in price_range.by_group(tested, predicted, *ends):
                         if not groups.done(**row, method=method, group=one["group"]):
                             groups.add(**row, method=method, **one)
-                figures.price_ranges(usd[test], low, high, figure(f"{label}_ranges"), title)
+            truth = usd[test], predicted, tested["dataset_source"]
+            title = f"{name}, {experiment}, {features} features"
+            draw(args, label, truth, ranges, {name: vars(history)}, title)
             results.add(
                 **pricing.row(dataset, learned, test, predicted, name, seconds, **row),
                 epochs=history.epochs,
             )
     results.finish()
     groups.finish()
+
+
+def draw(args, label, truth, ranges, histories, title):
+    """truth: listed and predicted USD and the source, (n_test,) each; ranges: low, high or None."""
+    from common import figures  # matplotlib: not before there is something to draw
+
+    figures.price_parity(*truth, args.paths.figure(f"{label}_parity"), title)
+    figures.residuals(*truth, args.paths.figure(f"{label}_residuals"), title)
+    figures.learning_curves(histories, args.paths.figure(f"{label}_learning"), title)
+    if ranges:
+        figures.price_ranges(truth[0], *ranges, args.paths.figure(f"{label}_ranges"), title)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 
-from common import metrics
 from common.artifacts import Results, fingerprint
 from common.dataset import EXPERIMENTS, TASKS, labels, sides
 
@@ -152,6 +151,8 @@ def _scored(tasks, native) -> list[str]:
 
 
 def _add(results, said, problem, answer, native, device):
+    from common import metrics  # scikit-learn: not before there is something to score
+
     y = problem.targets[answer.task][0]
     for task, test, validation in _subsets(problem, answer, native):
         proba = None if answer.proba is None else answer.proba[test]
@@ -176,6 +177,8 @@ def _add(results, said, problem, answer, native, device):
 
 
 def _add_classes(by_class, said, problem, answer, native):
+    from common import metrics
+
     y, classes = problem.targets[answer.task]
     for task, test, _ in _subsets(problem, answer, native):
         learnt = y[problem.train]

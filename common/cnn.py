@@ -14,7 +14,6 @@ from common import cli, presets, towers
 from common.artifacts import StageError
 from common.dataset import Dataset
 from common.images import Pixels, decode, step_back, worker_count
-from common.label_tuning import search_networks
 from common.multitask import Model, array_batches, run_models
 from common.training import TrainConfig
 
@@ -56,6 +55,8 @@ def run(args, stage: str, data: Dataset, name: str, network: Callable, *others: 
             return Model(name, partial(network, backbone.dim, **head), batches, config)
 
         if args.tune:
+            from common.label_tuning import search_networks  # and Optuna with it
+
             search_networks(args, stage, data, lambda trial: frozen(*suggest(trial)), name, IN_USE)
             return
         model = frozen(HEAD, FROZEN)

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
 from torch import nn
 
 from common import cli
@@ -207,6 +205,8 @@ def loss(criterion: str) -> Callable:
 
 def _read(model, task, logits, seconds, temperature, seen) -> Iterator[Answer]:
     if temperature is not None:
+        from scipy.special import softmax
+
         proba, validation = (softmax(each / temperature, axis=1) for each in (logits, seen))
         yield Answer(model, task, seconds, proba, validation=validation)
         return
@@ -223,6 +223,8 @@ def exact_match(logits: np.ndarray) -> np.ndarray:
 
 def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
     """The temperature under which softmax(logits / T) fits `y` best (Guo et al., ICML 2017)."""
+    from scipy.optimize import minimize_scalar  # not before a network is fitted
+    from scipy.special import log_softmax
 
     def negative_log_likelihood(log_temperature):
         scaled = log_softmax(logits / np.exp(log_temperature), axis=1)

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import torch
-from sklearn.model_selection import GroupKFold
 from torch import Tensor
 from torch.nn import functional
 
@@ -143,6 +142,8 @@ def ours(
 
 def folds(groups: pd.Series, members: int, seed: int) -> np.ndarray:
     """The member that leaves out each row (n_rows,); a group of products is left out together."""
+    from sklearn.model_selection import GroupKFold  # not before a network is fitted
+
     fold = np.empty(len(groups), np.int64)
     parts = GroupKFold(members, shuffle=True, random_state=seed)
     codes = groups.factorize()[0]  # of strings it is slow

@@ -16,8 +16,6 @@ import re
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 SPLITS = ("train", "validation", "test")
 PRICE_BANDS = 5  # quintiles of each source
@@ -63,6 +61,9 @@ def _words(text: str) -> str:
 
 def _components(keys: list[pd.Series]) -> np.ndarray:
     """Connected components of rows that share a non-empty value of any key."""
+    from scipy.sparse import coo_array  # not for who only reads splits
+    from scipy.sparse.csgraph import connected_components
+
     rows, values, offset = [], [], len(keys[0])
     for key in keys:
         filled = np.flatnonzero(key != "")
@@ -80,7 +81,7 @@ def assign(table: pd.DataFrame, seed: int = 0) -> pd.Series:
 
     Rows of one ``group`` (column of ``table``, else computed) share a side.
     """
-    from sklearn.model_selection import StratifiedGroupKFold  # not for who only prices
+    from sklearn.model_selection import StratifiedGroupKFold  # as above
 
     owner = table["group"] if "group" in table else groups(table)
     return _divide(table, StratifiedGroupKFold(5, shuffle=True, random_state=seed), owner)
