@@ -10,6 +10,7 @@ Only the standard library is imported here: ``--help`` of every stage passes thr
 import contextlib
 import csv
 import errno
+import functools
 import hashlib
 import json
 import os
@@ -418,6 +419,8 @@ def peak_memory_mb() -> int:
     return round(sum(one.ru_maxrss for one in usage) / unit)
 
 
+# A row of a results table has a manifest written anew: these two would take most of its time.
+@functools.cache
 def _versions() -> dict[str, str]:
     import importlib.metadata  # half of what an import of this module would take
 
@@ -428,6 +431,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
+@functools.cache
 def _git_revision() -> str:
     here = Path(__file__).resolve().parent
     command = ["git", "-C", str(here), "describe", "--always", "--dirty"]
