@@ -36,6 +36,7 @@ _OF_PRESET = {"embedded": "llamacpp", "study": "transformers", "best": "openai"}
 # Tokens of one conversation: prompt with examples (about 600), text (at most 400), reply (152).
 CONTEXT = 1280
 SMALL_BYTES = 500_000_000
+WORTH_A_SLOT = 50  # questions: a slot reads the examples first, as long as several answers take
 KEY_VARIABLE = "OPENAI_API_KEY"
 TIMEOUT_SECONDS, ATTEMPTS = 120, 6
 # A second try of what did not parse: with the same words it would only fail again.
@@ -97,7 +98,8 @@ def engine(args: argparse.Namespace) -> LlamaCpp | Transformers | OpenAICompatib
 class LlamaCpp:
     """llama.cpp's server inside this process, with ``parallel`` slots that are decoded together.
 
-    Each slot keeps the prompt's shared beginning in its cache. Source:
+    Each slot keeps the prompt's shared beginning in its cache; of few questions not all slots are
+    used. Source:
     https://github.com/xorbitsai/xllamacpp
     """
 
@@ -133,8 +135,9 @@ class LlamaCpp:
     def __call__(self, requests: Iterable[Request], retry: bool = False) -> Iterator:
         # Like questions together: a slot's cache then holds the examples that the next one needs.
         alike = sorted(requests, key=lambda request: request.wanted)
+        slots = min(self._slots, 1 + len(alike) // WORTH_A_SLOT)
         free = queue.SimpleQueue()
-        for _ in range(self._slots):
+        for _ in range(slots):
             for server in self._servers:
                 free.put(server)
 
@@ -145,7 +148,7 @@ class LlamaCpp:
             finally:
                 free.put(server)
 
-        return _concurrently(ask, alike, self._slots * len(self._servers))
+        return _concurrently(ask, alike, slots * len(self._servers))
 
     def tokens(self, request: Request) -> tuple[int, int]:
         """How many tokens a question has, with all that goes before it, and its reply."""
