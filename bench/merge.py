@@ -8,8 +8,9 @@ ours     ``common.sources.read_styles``: styles.csv, every JSON, plain texts, wh
 usual    a loop of ``json.load``, texts stripped by the standard library's HTML parser
 bare     the loop alone: nothing but ``json.load`` and four values taken
 
-Beside it the whole merge of stage 1, by phase. The floor is the bare loop's work spread evenly
-over the cores: what faster parsing and cleaning alone could not undercut.
+Each is run ROUNDS times, in turn, and its median counts. Beside it the whole merge of stage 1. The
+floor is the bare loop's work spread evenly over the cores: what faster parsing and cleaning alone
+could not undercut.
 """
 
 import argparse
@@ -19,7 +20,7 @@ import json
 import tempfile
 from pathlib import Path
 
-FILES = 10_000
+FILES, ROUNDS = 10_000, 3
 
 
 def make(raw: Path, files: int) -> None:
@@ -99,6 +100,7 @@ def main() -> None:
     files = parser.parse_args().files
 
     import os
+    import statistics
 
     from bench.measure import alone, say
     from common.artifacts import FASHION_FOLDER
@@ -106,13 +108,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "raw"
         alone(make, raw, files)
-        runs = {
-            way.__name__: alone(way, raw / FASHION_FOLDER, imports=("common.merge",))
-            for way in (bare, usual, ours)
-        }
+        runs = [
+            {
+                way.__name__: alone(way, raw / FASHION_FOLDER, imports=("common.merge",))
+                for way in (bare, usual, ours)
+            }
+            for _ in range(ROUNDS)
+        ]
         merged = alone(whole, raw, imports=("common.merge",))
-    rate = {name: run.value / run.seconds for name, run in runs.items()}
-    floor = runs["bare"].seconds / len(os.sched_getaffinity(0))
+    seconds = {name: statistics.median(one[name].seconds for one in runs) for name in runs[0]}
+    rate = {name: runs[0][name].value / took for name, took in seconds.items()}
+    floor = seconds["bare"] / len(os.sched_getaffinity(0))
     say(
         "merge",
         f"{files:,} JSON files: {rate['ours']:,.0f} rows/s, {rate['ours'] / rate['usual']:.1f} "
@@ -124,7 +130,7 @@ def main() -> None:
         faster_than_usual=rate["ours"] / rate["usual"],
         faster_than_bare=rate["ours"] / rate["bare"],
         floor_s=floor,
-        ours_s=runs["ours"].seconds,
+        ours_s=seconds["ours"],
         merge_s=merged.seconds,
         merge_products=merged.value,
         merge_peak_mb=merged.peak_mb,

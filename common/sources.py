@@ -14,10 +14,9 @@ import multiprocessing
 import os
 import tempfile
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
 
-import duckdb
 import pandas as pd
 from tqdm import tqdm
 
@@ -110,6 +109,8 @@ def article_prices(
     """
     if statistic not in STATISTICS:
         raise ValueError(f"statistic {statistic!r} is none of {', '.join(STATISTICS)}")
+    import duckdb  # for this alone
+
     header = _check_header(path, TRANSACTION_COLUMNS, HNM_URL)
     with tempfile.TemporaryDirectory() as spill, duckdb.connect() as db:
         db.execute("SET memory_limit = ?", [memory])
@@ -201,18 +202,24 @@ def read_styles(folder: Path) -> pd.DataFrame:
     ``age_group``, ``description`` (plain text), ``rating``, ``vat``. ``image`` is the path
     relative to ``folder`` or ""; ``problem`` says why a row cannot be used, or "".
     """
-    styles = _split_styles(folder / "styles.csv")
-    ids = styles["id"]
-    well_formed = ids.str.fullmatch(r"\d+")
-    problem = styles.pop("problem")
-    problem[(problem == "") & ~well_formed] = "malformed id"
-    problem[(problem == "") & ids.duplicated()] = "repeated id"
-    images = _image_names(folder / "images", depth=1)
-    styles["image"] = [
-        f"images/{i}.jpg" if good and f"{i}.jpg" in images else ""
-        for i, good in zip(ids, well_formed, strict=True)
-    ]
-    details = pd.DataFrame(_read_details(folder / "styles", ids[problem == ""]))
+    workers = os.cpu_count()
+    # Spawned, not forked: DuckDB and torch may already have threads here.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        for _ in range(workers):
+            pool.submit(int)  # or they would start only when all that follows is done
+        styles = _split_styles(folder / "styles.csv")
+        ids = styles["id"]
+        well_formed = ids.str.fullmatch(r"\d+")
+        problem = styles.pop("problem")
+        problem[(problem == "") & ~well_formed] = "malformed id"
+        problem[(problem == "") & ids.duplicated()] = "repeated id"
+        images = _image_names(folder / "images", depth=1)
+        styles["image"] = [
+            f"images/{i}.jpg" if good and f"{i}.jpg" in images else ""
+            for i, good in zip(ids, well_formed, strict=True)
+        ]
+        details = pd.DataFrame(_read_details(pool, folder / "styles", ids[problem == ""]))
     details = details.set_index(problem.index[problem == ""])
     problem.update(details.pop("problem"))
     return styles.join(details).assign(problem=problem)
@@ -239,15 +246,12 @@ def _split_styles(path: Path) -> pd.DataFrame:
     return styles.assign(problem=problems)
 
 
-def _read_details(folder: Path, ids: Iterable[str]) -> list[dict]:
+def _read_details(pool: Executor, folder: Path, ids: Iterable[str]) -> list[dict]:
     if not folder.is_dir():
         raise StageError(f"{folder} is missing; download it from {FASHION_URL}")
     paths = [f"{folder}/{i}.json" for i in ids]
-    # Spawned, not forked: DuckDB and torch may already have threads here.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=context) as pool:
-        details = pool.map(read_detail, paths, chunksize=256)
-        return list(tqdm(details, "styles/*.json", total=len(paths), unit=" files", leave=False))
+    details = pool.map(read_detail, paths, chunksize=256)
+    return list(tqdm(details, "styles/*.json", total=len(paths), unit=" files", leave=False))
 
 
 # --- both --------------------------------------------------------------------------------------
