@@ -118,7 +118,7 @@ class Appraiser:
 
         models = valuing.Models(args)
         kept = json.loads(require(paths.model(FOLDER, "door.json"), maker).read_text("utf-8"))
-        if kept["models"] != valuing.prints(paths, args.seed[0]):
+        if kept["models"] != valuing.prints(args):
             raise StageError(
                 f"{paths.model(FOLDER)} was made for other models than those that lie there; "
                 f"make it anew with: {maker}"

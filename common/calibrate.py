@@ -46,7 +46,7 @@ def make(args, data) -> None:
     from common.merge import listing_text
 
     started, paths = time.monotonic(), args.paths
-    networks = valuing.files(paths, args.seed[0])
+    networks = valuing.files(args)
     table, models = data.table, valuing.Models(args)
     train, validation, test = dataset.sides(table)
     learned = np.concatenate([train, validation])
@@ -71,7 +71,7 @@ def make(args, data) -> None:
         "thresholds": vars(thresholds),
         "margins": {kind: vars(one) for kind, one in margins.items()},
         "unknown_brand": unknown,
-        "models": valuing.prints(paths, args.seed[0]),
+        "models": valuing.prints(args),
         "trained": {
             "data": paths.data.resolve().name,
             "created": time.strftime("%Y-%m-%d", time.gmtime(networks["price"].stat().st_mtime)),

@@ -124,13 +124,18 @@ def llm(args: argparse.Namespace) -> str:
 # --- CLIP ----------------------------------------------------------------------------------
 
 
+def clip_name(args: argparse.Namespace) -> str:
+    """What ``--clip`` or the preset names: a model's name or a path."""
+    return getattr(args, "clip", None) or CLIP[args.preset]
+
+
 def clip_identity(args: argparse.Namespace) -> dict:
     """What identifies the CLIP that the arguments name, found without loading it.
 
     A path stands with the hash of its weights; a name stands for itself (its weights do not
     change). For ``fashion-lite`` these are its two towers: the heads follow from the data.
     """
-    name = _clip_name(args)
+    name = clip_name(args)
     if name == FASHION_LITE:
         return clip_lite_identity()
     if not _is_path(name):
@@ -149,7 +154,7 @@ def clip(args: argparse.Namespace, device) -> Clip:
     ``fashion-lite`` is loaded as it lies, aligned, in ``<data-dir>/models/fashion-lite``, where
     the first stage that needs embeddings puts it (:mod:`common.alignment`).
     """
-    name = _clip_name(args)
+    name = clip_name(args)
     identity = clip_identity(args)
     if name == FASHION_LITE:
         folder = args.paths.model(FASHION_LITE)
@@ -211,10 +216,6 @@ def load_open_clip(
         "aligned": aligned,
     }
     return Clip(model.eval(), preprocess, tokenizer, info)
-
-
-def _clip_name(args: argparse.Namespace) -> str:
-    return getattr(args, "clip", None) or CLIP[args.preset]
 
 
 # --- CNN -----------------------------------------------------------------------------------

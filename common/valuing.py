@@ -4,6 +4,7 @@ Of the embedded preset the CLIP is loaded by :mod:`common.lite`, of the others b
 """
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from common import cli, presets
-from common.artifacts import Paths, fingerprint, require
+from common.artifacts import fingerprint, require
 from common.door import Labeller, Reader, columns
 from common.price_model import PriceModel
 
@@ -20,10 +21,13 @@ PRICE = f"regression_DL_SOTA/regression_DL_SOTA_{_RUN}.safetensors"
 LABELS = "clip_kernel_fusion_mixed_seed_{seed}.safetensors"
 
 
-def files(paths: Paths, seed: int) -> dict[str, Path]:
-    """The two networks' files. Raises StageError that names the stage which makes them."""
-    data = f"--data-dir {paths.data}"
-    return {
+def files(args: argparse.Namespace) -> dict[str, Path]:
+    """The two networks' files, and the CLIP's where its heads follow from the data.
+
+    Raises StageError that names the stage which makes a missing one.
+    """
+    paths, seed, data = args.paths, args.seed[0], f"--data-dir {args.paths.data}"
+    found = {
         "price": require(
             paths.model(PRICE.format(seed=seed)),
             f"python regression_DL_SOTA.py {data} --experiment metadata",
@@ -32,11 +36,20 @@ def files(paths: Paths, seed: int) -> dict[str, Path]:
             paths.model(LABELS.format(seed=seed)), f"python Classification_with_CLIP.py {data}"
         ),
     }
+    if presets.clip_name(args) == presets.FASHION_LITE:
+        found["clip"] = require(
+            paths.model(presets.FASHION_LITE, presets.OPEN_CLIP_WEIGHTS),
+            f"python clustering_DEC.py {data}",
+        )
+    return found
 
 
-def prints(paths: Paths, seed: int) -> dict[str, str]:
-    """What identifies the two networks."""
-    return {name: fingerprint(path) for name, path in files(paths, seed).items()}
+def prints(args: argparse.Namespace) -> dict[str, str]:
+    """What identifies the two networks and the CLIP whose embeddings they see."""
+    found = {name: fingerprint(path) for name, path in files(args).items()}
+    if "clip" not in found:
+        found["clip"] = json.dumps(presets.clip_identity(args), sort_keys=True)
+    return found
 
 
 @dataclass
@@ -54,7 +67,7 @@ class Models:
     """The CLIP, the labelling network and the price network of a data folder."""
 
     def __init__(self, args: argparse.Namespace):
-        found = files(args.paths, args.seed[0])
+        found = files(args)
         self.device = cli.device(args)
         self.labeller = Labeller(found["labels"], self.device)
         self.price = PriceModel.load(found["price"])
@@ -65,7 +78,7 @@ class Models:
     def encoder(self):
         """Embeds pictures and texts; loaded when it is first asked for."""
         if self._encoder is None:
-            if presets.clip_identity(self._args)["name"] == presets.FASHION_LITE:
+            if presets.clip_name(self._args) == presets.FASHION_LITE:
                 from common.lite import Lite
 
                 folder = self._args.paths.model(presets.FASHION_LITE)

@@ -210,10 +210,13 @@ def test_models_alone_are_enough_and_stale_ones_are_refused(shop, tmp_path):
     args = cli.parse(cli.parser(""), ["--data-dir", str(tmp_path)])
     (answer,) = Appraiser.load(args).appraise([Listing(TEXT)])
     assert answer.price_usd and all(one.image is None for one in answer.comparables)
-    price = tmp_path / "models" / valuing.PRICE.format(seed=0)
-    price.write_bytes(price.read_bytes() + b" ")
-    with pytest.raises(StageError, match="other models|does not hold"):
-        Appraiser.load(args)
+    price = args.paths.model(valuing.PRICE.format(seed=0))
+    for stale in (args.paths.model(presets.FASHION_LITE, presets.OPEN_CLIP_WEIGHTS), price):
+        kept = stale.read_bytes()
+        stale.write_bytes(kept + b" ")
+        with pytest.raises(StageError, match="other models|does not hold"):
+            Appraiser.load(args)
+        stale.write_bytes(kept)
     price.unlink()
     with pytest.raises(StageError, match="regression_DL_SOTA.py"):
         Appraiser.load(args)
