@@ -19,10 +19,10 @@ from common.report import KEPT
 NAMES = ("transactions", "merge", "llm", "embed", "train", "predict", "million", "pipeline")
 # Where all of them run; by name each runs at its full size.
 SMALLER = {
-    "llm": ["--rows", "24", "--loop-rows", "2"],
-    "train": ["--rows", "10000"],
+    "llm": ["--rows", "16", "--loop-rows", "2"],
+    "train": ["--rows", "8000"],
     "million": ["--rows", "100000"],
-    "pipeline": ["--times", "1", "4"],
+    "pipeline": ["--products", "120", "--times", "1", "4"],
 }
 
 
@@ -48,7 +48,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)} (all)")
-    parser.add_argument("--data-dir", default="data/sample", help="of train and predict")
+    parser.add_argument("--data-dir", default="data/sample", help="of predict; of train by name")
     parser.add_argument("--raw-dir", help="its downloads (<data-dir>/raw)")
     args = parser.parse_args()
     for name in args.names:
@@ -60,7 +60,7 @@ def main() -> None:
         if name == "predict" and not finished:
             print(f"== {name} left out: {args.data_dir} holds no finished run (make demo)")
             continue
-        if name in ("train", "predict") and finished:
+        if name == "predict" or (name == "train" and args.names and finished):
             options = [*options, "--data-dir", args.data_dir]
             options += ["--raw-dir", args.raw_dir] if args.raw_dir else []
             options += ["--products"] if name == "train" else []

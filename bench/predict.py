@@ -21,11 +21,14 @@ ONE_BY_ONE, AT_ONCE, READ, COLD = 30, 256, 8, 3
 
 def listings(args, count: int) -> list:
     """``count`` test products as listings, from the first again where there are fewer."""
+    import numpy as np
+
     from common.appraisal import Listing
     from common.artifacts import read_table
 
     table = read_table(args.paths.llm)
-    tested = table[table["split"] == "test"]
+    whole = ~np.isnan(np.load(args.paths.img_emb, mmap_mode="r")[:, 0])  # no broken photo
+    tested = table[whole & (table["split"] == "test")]
     made = [
         Listing(f"{row.title}\n{row.description}", args.paths.raw / row.image_path)
         for row in tested.head(count).itertuples()
