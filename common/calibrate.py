@@ -46,7 +46,7 @@ def make(args, data) -> None:
     from common.merge import listing_text
 
     started, paths = time.monotonic(), args.paths
-    networks = valuing.files(args)
+    made_for = valuing.files(args)
     table, models = data.table, valuing.Models(args)
     train, validation, test = dataset.sides(table)
     learned = np.concatenate([train, validation])
@@ -74,7 +74,7 @@ def make(args, data) -> None:
         "models": valuing.prints(args),
         "trained": {
             "data": paths.data.resolve().name,
-            "created": time.strftime("%Y-%m-%d", time.gmtime(networks["price"].stat().st_mtime)),
+            "created": time.strftime("%Y-%m-%d", time.gmtime(made_for["price"].stat().st_mtime)),
             "preset": args.preset,
             "products": len(learned),
             "sources": table["dataset_source"].iloc[learned].value_counts().to_dict(),
@@ -82,7 +82,7 @@ def make(args, data) -> None:
     }
     index.save(paths.model(FOLDER, INDEX))
     artifacts.write_json(kept, paths.model(FOLDER, DOOR))
-    inputs = {**data.inputs, **networks}
+    inputs = {**data.inputs, **made_for}
     for name in (INDEX, DOOR):
         artifacts.record(paths.model(FOLDER, name), args, inputs, time.monotonic() - started)
     print(f"{len(learned):,} products in {paths.model(FOLDER)}", flush=True)

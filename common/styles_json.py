@@ -10,8 +10,8 @@ from html.parser import HTMLParser
 
 import orjson
 
-# In this order they make the description; the last three are missing for most products.
 AT_ONCE = 2**16  # bytes; hardly a file has more
+# In this order they make the description; the last three are missing for most products.
 DESCRIPTORS = ("description", "materials_care_desc", "style_note", "size_fit_desc")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common import cli, presets
+from common import cli, lite, presets
 from common.artifacts import fingerprint, require
 from common.door import Labeller, Reader, columns
 from common.price_model import PriceModel
@@ -39,7 +39,7 @@ def files(args: argparse.Namespace) -> dict[str, Path]:
     if presets.clip_name(args) == presets.FASHION_LITE:
         found["clip"] = require(
             paths.model(presets.FASHION_LITE, presets.OPEN_CLIP_WEIGHTS),
-            f"python clustering_DEC.py {data}",
+            f"{lite.MADE_BY} {data}",
         )
     return found
 
@@ -79,10 +79,8 @@ class Models:
         """Embeds pictures and texts; loaded when it is first asked for."""
         if self._encoder is None:
             if presets.clip_name(self._args) == presets.FASHION_LITE:
-                from common.lite import Lite
-
                 folder = self._args.paths.model(presets.FASHION_LITE)
-                self._encoder = Lite(folder, self.device)
+                self._encoder = lite.Lite(folder, self.device)
             else:
                 from common.embeddings import Encoder
 
