@@ -8,7 +8,7 @@ trees see their first principal components, whitened and fitted on the training 
 thousand raw columns the boosted ones take many times as long.
 
     --tune N   only looks for settings of the two boosted ones, N trials each, one set for all three
-               tasks, judged on validation rows (see common/label_tuning.py). It goes on where it
+               tasks, judged on validation rows (see common/labels/tuning.py). It goes on where it
                stopped; what it finds better belongs in BOOSTED.
 
 Reads   <data-dir>/dataset_with_llm.csv, img_emb.npy, wrd_emb.npy (made first where missing)
@@ -24,11 +24,10 @@ Writes  <data-dir>/results/Classification_ML.csv, figures/confusion_*.png; with 
 Reproduces the classical rows of the README's classification table.
 """
 
-import os
 import time
 from functools import partial
 
-from common import cli, presets, settled
+from common import cli, presets, runtime
 
 STAGE = "Classification_ML"
 LINEAR = ("LogisticRegression", "LinearSVC")
@@ -79,7 +78,7 @@ def build(name: str, seed: int, boosted: dict):
     from xgboost import XGBClassifier
 
     # What the libraries take for "all cores" is the machine's, not what this process may use.
-    cores = len(os.sched_getaffinity(0))
+    cores = runtime.cpu_count()
     boosted = {**boosted, "random_state": seed, "n_jobs": cores}
     boosted.pop("components", None)
     return {
@@ -137,7 +136,7 @@ class Features:
 
 def answer(name: str, features: Features, problem):
     """Yields the answer of the model `name` to the problem's one task."""
-    from common.classification import Answer
+    from common.labels.protocol import Answer
 
     task = next(iter(problem.targets))
     model, present, matrix, seconds = fitted(name, features, problem, task, BOOSTED.get(name, {}))
@@ -190,7 +189,7 @@ def tune(args, data, features: Features) -> None:
     """Every trial of both libraries as a row of a table, and the best settings on the screen."""
     import numpy as np
 
-    from common import label_tuning
+    from common.labels import tuning as label_tuning
 
     def objective(name, trial, problem):
         settings, logits, seconds = suggest(trial, name), {}, 0.0
@@ -208,12 +207,10 @@ def tune(args, data, features: Features) -> None:
 
 def main():
     args = arguments()
-    if settled.already(args):
-        return
 
     from common import dataset
-    from common.artifacts import Results
-    from common.classification import KEY, Learner, run_tasks
+    from common.labels.protocol import KEY, Learner, run_tasks
+    from common.results import Results
 
     data = dataset.load(args)
     features = Features(data.image, data.text)

@@ -21,7 +21,8 @@ Writes  <data-dir>/results/Classification_with_CLIP.csv, models/clip_*.safetenso
 Reproduces the CLIP Fusion rows of the README's classification table.
 """
 
-from common import cli, criteria, presets, settled
+from common import cli, presets
+from common.labels import criteria
 
 STAGE = "Classification_with_CLIP"
 
@@ -35,19 +36,18 @@ def arguments():
 
 def main():
     args = arguments()
-    if settled.already(args):
-        return
 
     from dataclasses import asdict, replace
     from functools import partial
 
     import numpy as np
 
-    from common import dataset, fusion
-    from common.merge import listing_text
-    from common.multitask import Model, array_batches, run_models
-    from common.networks import ClipFusion, KernelFusion
-    from common.words import WIDTH, hashed
+    from common import dataset
+    from common.embed.hashed_words import WIDTH, hashed
+    from common.labels import clip_fusion as fusion
+    from common.labels.multitask import Model, array_batches, run_models
+    from common.labels.networks import ClipFusion, KernelFusion
+    from common.product_table import listing_text
 
     config = fusion.config(**fusion.TRAINING)
     data = dataset.load(args)
@@ -66,7 +66,7 @@ def main():
         also={"CLIP Fusion, no text": image_only, "CLIP Fusion, no photo": text_only},
     )
     if args.tune:
-        from common.label_tuning import search_networks  # and Optuna with it
+        from common.labels.tuning import search_networks  # and Optuna with it
 
         def suggested(trial):
             settings, training = fusion.suggest(trial)

@@ -20,7 +20,8 @@ Writes  <data-dir>/results/Classification_with_CNN.csv, models/cnn_*.safetensors
 Reproduces the CNN rows of the README's classification table.
 """
 
-from common import cli, criteria, presets, settled
+from common import cli, presets
+from common.labels import criteria
 
 
 def arguments():
@@ -32,11 +33,10 @@ def arguments():
 
 def main():
     args = arguments()
-    if settled.already(args):
-        return
 
-    from common import cnn, dataset
-    from common.networks import CNN
+    from common import dataset
+    from common.labels import cnn
+    from common.labels.networks import CNN
 
     cnn.run(args, "Classification_with_CNN", dataset.load(args), "CNN", CNN)
 

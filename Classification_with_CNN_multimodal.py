@@ -18,7 +18,8 @@ Writes  <data-dir>/results/Classification_with_CNN_multimodal.csv, models/multim
 Reproduces the multimodal CNN rows of the README's classification table.
 """
 
-from common import cli, criteria, presets, settled
+from common import cli, presets
+from common.labels import criteria
 
 
 def arguments():
@@ -30,13 +31,12 @@ def arguments():
 
 def main():
     args = arguments()
-    if settled.already(args):
-        return
 
     from functools import partial
 
-    from common import cnn, dataset
-    from common.networks import MultimodalCNN
+    from common import dataset
+    from common.labels import cnn
+    from common.labels.networks import MultimodalCNN
 
     data = dataset.load(args)
     network = partial(MultimodalCNN, text_dim=data.text.shape[1])

@@ -21,7 +21,7 @@ setup: .venv/ready
 	@touch $@
 
 demo: setup
-	$(RUN) -m common.sample
+	$(RUN) -m sample
 	$(RUN) Use_LLM_for_preprocess.py --data-dir data/sample
 	$(RUN) clustering_DEC.py --data-dir data/sample
 	$(RUN) Classification_ML.py --data-dir data/sample
@@ -30,14 +30,14 @@ demo: setup
 	$(RUN) Classification_with_CLIP.py --data-dir data/sample
 	$(RUN) regression_ML.py --data-dir data/sample
 	$(RUN) regression_DL_SOTA.py --data-dir data/sample
-	$(RUN) -m common.completion --data-dir data/sample
-	$(RUN) -m common.calibrate --data-dir data/sample
-	$(RUN) -m common.report --data-dir data/sample --show
+	$(RUN) -m attributes.impute --data-dir data/sample
+	$(RUN) -m pricing.calibrate --data-dir data/sample
+	$(RUN) -m reports --data-dir data/sample --show
 	$(RUN) predict_price.py --data-dir data/sample --text "Black leather boots, worn twice"
 
 bench: setup
 	$(RUN) -m bench
-	$(RUN) -m common.report
+	$(RUN) -m reports
 
 page: setup
 	$(RUN) app.py --data-dir data/sample

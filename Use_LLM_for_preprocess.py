@@ -26,8 +26,9 @@ Reproduces the README's table of the data: products by source, and what was set 
 
 import time
 
-from common import artifacts, cli, llm, settled
-from common.answers import Answers, complete
+from attributes import llm
+from attributes.llm_cache import Answers, complete
+from common import artifacts, cli
 
 STAGE = "Use_LLM_for_preprocess"
 
@@ -60,15 +61,14 @@ def arguments():
 
 def main():
     args = arguments()
-    # What a server has behind its address cannot be told from here.
-    if not llm.is_served(args) and settled.already(args):
-        return
     paths, text = args.paths, "study" if args.study_text else "clean"
     engine = llm.engine(args)
 
     import pandas as pd
 
-    from common import attributes, merge, prompts
+    from attributes import prompts
+    from attributes import reader as attributes
+    from common.merge import table as merge
 
     started = time.monotonic()
     table, account = merge.build(args, args.study_text, args.hnm_price)

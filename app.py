@@ -24,8 +24,8 @@ def main() -> None:
     group.add_argument("--port", type=int, default=7860, help="port to listen on (7860)")
     args = cli.parse(made)
 
-    from common.appraisal import Appraiser
-    from common.page.server import running, wait
+    from pricing.page.server import running, wait
+    from pricing.predictor import Appraiser
 
     appraiser = Appraiser.load(args)
     with running(appraiser, args.host, args.port) as address:

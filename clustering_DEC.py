@@ -25,7 +25,7 @@ Reproduces the README's table of clusterings.
 
 import time
 
-from common import cli, presets, settled
+from common import cli, presets
 from common.artifacts import StageError
 
 TRIVIAL = ONE, RANDOM = "One cluster", "Random"
@@ -56,11 +56,11 @@ def arguments():
 
 def main():
     args = arguments()
-    if settled.already(args):
-        return
 
-    from common import clustering, dataset
-    from common.artifacts import Results, is_current, record, write_csv
+    from common import dataset
+    from common.artifacts import is_current, record, write_csv
+    from common.clusters import methods as clustering
+    from common.results import Results
 
     # The common space, fitted on training rows.
     data = dataset.load(args)
@@ -118,7 +118,7 @@ def trivial(args, wanted, space, train, k, seed):
 
 
 def shallow(args, wanted, space, train, k, seed):
-    from common import clustering
+    from common.clusters import methods as clustering
 
     for method, cluster in clustering.SHALLOW.items():
         if method in wanted:
@@ -132,7 +132,8 @@ def deep(args, wanted, space, train, k, seed):
     refined = "IDEC" if args.idec else "DEC"
     if not {AE, refined} & set(wanted):
         return
-    from common import dec, training
+    from common import training
+    from common.clusters import dec
 
     device = cli.device(args)
     training.ready()
@@ -154,8 +155,8 @@ def deep(args, wanted, space, train, k, seed):
 def number_of_clusters(args, data, training_space) -> int:
     if args.k != "auto":
         return int(args.k)
-    from common import clustering
     from common.artifacts import record, write_csv
+    from common.clusters import methods as clustering
 
     choice = clustering.choose_k(training_space, args.seed[0], "choice of K")
     path = args.paths.results("choice_of_k")
@@ -170,7 +171,8 @@ def score(table, assigned, space, own, test, k) -> dict:
     """Metrics of the test rows; sizes and entropy of all rows."""
     import numpy as np
 
-    from common import clustering, metrics
+    from common import metrics
+    from common.clusters import methods as clustering
 
     sizes = np.bincount(assigned, minlength=k)
     by_type = metrics.clustering(table["product_type"].iloc[test], assigned[test], space[test])
@@ -189,8 +191,8 @@ def score(table, assigned, space, own, test, k) -> dict:
 
 def name_clusters(args, data, columns, said) -> dict[str, dict[int, str]]:
     """Writes the table of cluster names; returns {method: {cluster: name}}."""
-    from common import clustering
-    from common.artifacts import Results
+    from common.clusters import methods as clustering
+    from common.results import Results
 
     results = Results(args.paths.results("cluster_names"), args, data.inputs, NAMES_KEY)
     named = {}
@@ -212,7 +214,8 @@ def name_clusters(args, data, columns, said) -> dict[str, dict[int, str]]:
 
 def draw_sheets(args, data, space, columns, named) -> None:
     """A page per method: each cluster's name, size and most central pictures."""
-    from common import cluster_figures, clustering
+    from common.clusters import figures as cluster_figures
+    from common.clusters import methods as clustering
 
     for method, assigned in columns.items():
         clusters = {
@@ -232,7 +235,7 @@ def draw_maps(args, data, space, columns, named) -> None:
     import numpy as np
     from sklearn.manifold import TSNE
 
-    from common import cluster_figures
+    from common.clusters import figures as cluster_figures
 
     rows = np.arange(len(space))
     if len(rows) > MAP_ROWS:

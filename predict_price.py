@@ -17,14 +17,15 @@ normalized_gender, normalized_category and normalized_usage may state what is kn
 appended to --out in order, so that an interrupted run goes on where it stopped; rows that cannot
 be read stand with their reason in <out>.set_aside.csv.
 
-Reads  <data-dir>/models/ (stages 3d and 4b, python -m common.calibrate; for inferred attributes
-       python -m common.completion); pictures of comparables where <raw-dir> is there
+Reads  <data-dir>/models/ (stages 3d and 4b, python -m pricing.calibrate; for inferred attributes
+       python -m attributes.impute); pictures of comparables where <raw-dir> is there
 Writes nothing, or --out and <out>.set_aside.csv
 """
 
 from pathlib import Path
 
-from common import cli, llm
+from attributes import llm
+from common import cli
 
 
 def arguments():
@@ -54,15 +55,16 @@ def arguments():
 def main() -> None:
     args = arguments()
 
-    from common import appraisal, batch, telling
     from common.artifacts import StageError
+    from pricing import batch, telling
+    from pricing import predictor as appraisal
 
     if args.csv:
         batch.price(args, args.csv, args.out)
         return
 
-    from common.images import BrokenImageError
-    from common.uploads import TextTooLongError
+    from common.embed.images import BrokenImageError
+    from pricing.uploads import TextTooLongError
 
     appraiser = appraisal.Appraiser.load(args)
     try:

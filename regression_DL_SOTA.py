@@ -1,7 +1,8 @@
 """Stage 4b: the price in USD by neural networks: the study's Advanced MLP, and ours.
 
 Learns the price from raw image and text embeddings with metadata or with the clusters of stage 2
-beside them, on the study's own columns and on what a listing can state (see common/pricing.py).
+beside them, on the study's own columns and on what a listing can state (see
+common/prices/features.py).
 
     --recipe ours   (default) three members, each half a small network and half a kernel ridge
                     regression, on principal components of the embeddings. A network has heads for
@@ -10,7 +11,7 @@ beside them, on the study's own columns and on what a listing can state (see com
                     AdamW, one cycle, mixed precision. The settings were chosen on validation rows;
                     with them fixed it learns from training and validation. Each member leaves out
                     a fold, by which a 90 % range of the price is calibrated
-                    (common/price_range.py).
+                    (common/prices/conformal.py).
     --recipe study  the study's Advanced MLP: 512-256-128-64, batch norm, swish, dropout, squared
                     error in USD, Adam, up to 300 epochs, stopped by 20 % validation rows
 
@@ -30,8 +31,8 @@ It reproduces the README's tables of neural price models and of price ranges.
 
 import time
 
-from common import cli, settled
-from common.artifacts import Results
+from common import cli, runtime
+from common.results import Results
 
 
 def main() -> None:
@@ -45,13 +46,15 @@ def main() -> None:
         "--compile", action="store_true", help="torch.compile the network: for a GPU and many rows"
     )
     args = cli.parse(parser)
-    if settled.already(args):
-        return
 
     import numpy as np
 
     from common import dataset as data
-    from common import price_model, price_range, price_recipes, pricing, training
+    from common import training
+    from common.prices import conformal as price_range
+    from common.prices import features as pricing
+    from common.prices import model as price_model
+    from common.prices import recipes as price_recipes
 
     # The rows of each side, and the target in USD.
     device = cli.device(args)
@@ -77,7 +80,7 @@ def main() -> None:
             name = price_recipes.NAMES[recipe]
             if results.done(**row, model=name):
                 continue
-            cli.seed_everything(seed)
+            runtime.seed_everything(seed)
             training.ready()
             started = time.perf_counter()
             fit = price_recipes.RECIPES[recipe]

@@ -2,7 +2,7 @@
 
 Learns the price from image and text embeddings with metadata or with the clusters of stage 2
 beside them ("metadata + embedding", "cluster + embedding"), on the study's own columns and on
-what a listing can state (see common/pricing.py), and scores each model on the test side:
+what a listing can state (see common/prices/features.py), and scores each model on the test side:
 
     Median by source    what one knows without looking at the product
     LinearRegression    ordinary least squares
@@ -16,7 +16,7 @@ With their settings fixed all models learn from training and validation rows, no
     --tune N   looks for settings instead: N trials a library (raw embeddings, principal components
                or random projections; USD or log price; regularisation), each stopped early and
                judged on validation rows. It goes on where it stopped. What it found is printed and
-               stands in common/price_trees.py.
+               stands in common/prices/trees.py.
 
 Reads   data/dataset_with_llm.csv, data/img_emb.npy, data/wrd_emb.npy, data/clusters.csv
 Writes  data/results/regression_ML.csv, data/models/regression_ML/ (trees, as text and JSON),
@@ -33,8 +33,9 @@ It reproduces the README's table of classical price models.
 
 import time
 
-from common import cli, settled
-from common.artifacts import Results, atomic, write_json
+from common import cli
+from common.artifacts import atomic, write_json
+from common.results import Results
 
 NEIGHBOURS = 10
 LIBRARIES = ("XGBoost", "LightGBM")
@@ -49,7 +50,7 @@ def models(seed: int, widths: tuple[int, ...], trees: list[str]) -> dict:
     from sklearn.linear_model import LinearRegression, Ridge
     from sklearn.neighbors import KNeighborsRegressor
 
-    from common.price_trees import STUDY, TUNED, Trees
+    from common.prices.trees import STUDY, TUNED, Trees
 
     made = {
         "LinearRegression": LinearRegression(),
@@ -83,8 +84,8 @@ def by_feature(encoder, trees) -> tuple[list, list]:
 
 def tune(args, matrix, usd, sides, widths) -> None:
     """Every trial of both libraries as a row of a table, and the best settings on the screen."""
-    from common import price_trees
     from common.artifacts import fingerprint
+    from common.prices import trees as price_trees
 
     table = args.paths.llm
     inputs = {"table": table}
@@ -112,15 +113,14 @@ def main() -> None:
     )
     cli.tuning_option(group)
     args = cli.parse(parser)
-    if settled.already(args):
-        return
     if args.tune:
         args.experiment, args.features = ["metadata"], ["listing"]
 
     import numpy as np
 
     from common import dataset as data
-    from common import figures, pricing
+    from common import figures
+    from common.prices import features as pricing
 
     # The rows: training and validation to learn from, test to be scored on.
     dataset = pricing.load(args)

@@ -3,7 +3,7 @@
     python -m bench                       all, the longest at a smaller size (make bench)
     python -m bench transactions train    these, at their full size; what others said last stays
 
-A file of JSON lines a bench; ``python -m common.report`` makes the table of ``bench/README.md``.
+A file of JSON lines a bench; ``python -m reports`` makes the table of ``bench/README.md``.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from pathlib import Path
 
 from common.artifacts import Paths, StageError, atomic
 from common.cli import run
-from common.report import KEPT
+from reports.__main__ import KEPT
 
 NAMES = ("transactions", "merge", "llm", "embed", "train", "predict", "million", "pipeline")
 # Where all of them run; by name each runs at its full size.

@@ -5,8 +5,8 @@
 Compared, each in a process of its own, on the same JPEG files of the downloads' size (1080 x 1440)
 and with the same weights: ``fashion-lite`` (its heads fresh), and ViT-B-16 with random ones.
 
-ours    ``common.towers``: worker processes decode and resize in torch, bytes cross over, batch
-        norms folded, freed memory kept, rows kept in the cache, NPY written
+ours    ``common.embed.encoders``: worker processes decode and resize in torch, bytes cross over,
+        batch norms folded, freed memory kept, rows kept in the cache, NPY written
 usual   open_clip's own transform and model in float32, DataLoader(batch_size=64), numpy.save
 
 The cosine is the smallest between the two ways' embeddings of a picture. Where ours spends its
@@ -19,6 +19,8 @@ import shutil
 import tempfile
 import time
 from pathlib import Path
+
+from common import runtime
 
 SIZE = (1080, 1440)
 FILES = {"fashion-lite": 512, "ViT-B-16": 128}
@@ -54,7 +56,8 @@ def clip(name: str):
     import open_clip
     import torch
 
-    from common import alignment, presets
+    from common import presets
+    from common.embed import align as alignment
 
     if name == "fashion-lite":
         return alignment.untrained(torch.device("cpu"))
@@ -67,10 +70,10 @@ def clip(name: str):
 def ours(name: str, paths: list[Path], folder: Path, split: bool = False) -> dict:
     import torch
 
-    from common import cli, towers
     from common.artifacts import Paths, write_npy
+    from common.embed import encoders as towers
 
-    cli.keep_memory()
+    runtime.keep_memory()
     loaded = clip(name)
     args = argparse.Namespace(paths=Paths(folder))
     started = time.perf_counter()
@@ -113,7 +116,7 @@ def parts(tower, paths: list[Path], folder: Path) -> dict[str, float]:
     from PIL import Image
     from torch.utils.flop_counter import FlopCounterMode
 
-    from common.rowcache import RowCache
+    from common.embed.cache import RowCache
 
     pixels, spent = tower.pixels, {}
 

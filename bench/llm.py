@@ -47,8 +47,9 @@ def main() -> None:
 
 
 def draw(folder: str) -> None:
-    from common import artifacts, cli, merge
-    from common.sample.catalogue import write
+    from common import artifacts, cli
+    from common.merge import table as merge
+    from sample.catalogue import write
 
     write(Path(folder) / "raw", 600, SEED)
     args = cli.parse(cli.parser(""), ["--data-dir", folder])
@@ -56,7 +57,8 @@ def draw(folder: str) -> None:
 
 
 def _table(folder: str):
-    from common.artifacts import Paths, read_table, require
+    from common.artifacts import Paths, require
+    from common.product_table import read_table
 
     path = require(Paths(folder).merged, "python Use_LLM_for_preprocess.py")
     return read_table(path).sample(frac=1, random_state=SEED).reset_index(drop=True)
@@ -103,8 +105,8 @@ def one_by_one(folder: str, rows: int) -> dict:
 
 def llamacpp(folder: str, rows: int) -> dict:
     """Our engine: asked for everything on ``rows`` rows, and as stage 1 asks on all of them."""
-    from common import attributes
-    from common.llm import LlamaCpp
+    from attributes import reader as attributes
+    from attributes.llm import LlamaCpp
 
     engine, table = LlamaCpp(_weights()), _table(folder)
     list(engine(_requests(table.tail(1))))  # what loads lazily
@@ -127,7 +129,7 @@ def llamacpp(folder: str, rows: int) -> dict:
 
 
 def _requests(table) -> list:
-    from common import prompts
+    from attributes import prompts
 
     columns = (table["title"], table["description"])
     return [prompts.request(*text, prompts.NAMES) for text in zip(*columns, strict=True)]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any, NamedTuple
 
-from common.artifacts import hardware, peak_memory_mb
+from common.runtime import hardware, peak_memory_mb
 
 
 class Run(NamedTuple):

@@ -4,8 +4,8 @@
 
 Compared on one drawn catalogue, its files read once before so that no way pays for the disk:
 
-ours     ``common.sources.read_styles``: styles.csv, every JSON, plain texts, which images exist
-usual    a loop of ``json.load``, texts stripped by the standard library's HTML parser
+ours     ``common.merge.sources.read_styles``: styles.csv, every JSON, plain texts, which images
+exist usual    a loop of ``json.load``, texts stripped by the standard library's HTML parser
 bare     the loop alone: nothing but ``json.load`` and four values taken
 
 Each is run ROUNDS times, in turn, and its median counts. Beside it the whole merge of stage 1. The
@@ -20,15 +20,17 @@ import json
 import tempfile
 from pathlib import Path
 
+from common import runtime
+
 FILES, ROUNDS = 10_000, 3
 
 
 def make(raw: Path, files: int) -> None:
     """The drawn catalogue in both layouts, with empty files for pictures."""
     from common.artifacts import FASHION_FOLDER, HNM_FOLDER
-    from common.sample import catalogue
-    from common.sample.layout_fashion import write_fashion
-    from common.sample.layout_hnm import write_hnm
+    from sample import catalogue
+    from sample.layout_fashion import write_fashion
+    from sample.layout_hnm import write_hnm
 
     made = catalogue.catalogue(2 * files, seed=0)
     hnm, fashion = raw / HNM_FOLDER, raw / FASHION_FOLDER
@@ -42,7 +44,7 @@ def make(raw: Path, files: int) -> None:
 
 
 def ours(folder: Path) -> int:
-    from common import sources
+    from common.merge import sources
 
     return len(sources.read_styles(folder))
 
@@ -84,8 +86,8 @@ def bare(folder: Path) -> int:
 
 def whole(raw: Path) -> int:
     """Stage 1 up to the product table."""
-    from common import merge
     from common.artifacts import Paths
+    from common.merge import table as merge
 
     args = argparse.Namespace(paths=Paths(raw.parent, raw))
     with contextlib.redirect_stdout(io.StringIO()):
@@ -99,7 +101,6 @@ def main() -> None:
     parser.add_argument("--files", type=int, default=FILES, help=f"how many ({FILES:,})")
     files = parser.parse_args().files
 
-    import os
     import statistics
 
     from bench.measure import alone, say
@@ -110,15 +111,15 @@ def main() -> None:
         alone(make, raw, files)
         runs = [
             {
-                way.__name__: alone(way, raw / FASHION_FOLDER, imports=("common.merge",))
+                way.__name__: alone(way, raw / FASHION_FOLDER, imports=("common.merge.table",))
                 for way in (bare, usual, ours)
             }
             for _ in range(ROUNDS)
         ]
-        merged = alone(whole, raw, imports=("common.merge",))
+        merged = alone(whole, raw, imports=("common.merge.table",))
     seconds = {name: statistics.median(one[name].seconds for one in runs) for name in runs[0]}
     rate = {name: runs[0][name].value / took for name, took in seconds.items()}
-    floor = seconds["bare"] / len(os.sched_getaffinity(0))
+    floor = seconds["bare"] / runtime.cpu_count()
     say(
         "merge",
         f"{files:,} JSON files: {rate['ours']:,.0f} rows/s, {rate['ours'] / rate['usual']:.1f} "

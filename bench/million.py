@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bench.measure import alone, say
+from common import runtime
 
 ROWS, DRAWN = 1_000_000, 10_000
 
@@ -60,10 +61,12 @@ def pass_through(rows: int, folder: str) -> dict:
     import torch
 
     from bench.train import drawn
-    from common import cli, price_model, price_recipes, pricing
     from common.dataset import Dataset
+    from common.prices import features as pricing
+    from common.prices import model as price_model
+    from common.prices import recipes as price_recipes
 
-    cli.keep_memory()
+    runtime.keep_memory()
     watch = OwnMemory()
     watch.start()
     few = drawn(min(DRAWN, rows)).table

@@ -30,12 +30,12 @@ STAGES = {
 # What each stage imports before it can begin. What only a later part of it needs is imported there:
 # torch by DEC, scikit-learn by the scores of the networks, matplotlib by figures.
 IMPORTS = {
-    "Use_LLM_for_preprocess.py": "common.attributes, common.merge",
-    "clustering_DEC.py": "common.clustering, common.dataset",
-    "Classification_ML.py": "common.classification, common.dataset, lightgbm",
-    "Classification_with_CLIP.py": "common.fusion, common.merge, common.multitask, common.words",
-    "regression_ML.py": "common.figures, common.pricing, lightgbm, xgboost",
-    "regression_DL_SOTA.py": "common.price_range, common.price_recipes, common.pricing",
+    "Use_LLM_for_preprocess.py": "attributes.reader, common.merge.table",
+    "clustering_DEC.py": "common.clusters.methods, common.dataset",
+    "Classification_ML.py": "common.labels.protocol, common.dataset, lightgbm",
+    "Classification_with_CLIP.py": "common.labels.clip_fusion, common.labels.multitask",
+    "regression_ML.py": "common.figures, common.prices.features, lightgbm, xgboost",
+    "regression_DL_SOTA.py": "common.prices.conformal, common.prices.recipes",
 }
 
 
@@ -71,7 +71,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for size in sizes:
             data = str(Path(folder) / str(size))
-            timed("-m", "common.sample", "--out", f"{data}/raw", "--products", str(size))
+            timed("-m", "sample", "--out", f"{data}/raw", "--products", str(size))
             for stage, options in STAGES.items():
                 runs[stage].append(timed(stage, "--data-dir", data, *options))
         for stage, options in STAGES.items():

@@ -12,8 +12,9 @@ import sys
 import time
 from pathlib import Path
 
+from attributes import llm
 from bench.measure import alone, say
-from common import cli, llm
+from common import cli, runtime
 
 ROOT = Path(__file__).resolve().parents[1]
 ONE_BY_ONE, AT_ONCE, READ, COLD = 30, 256, 8, 3
@@ -23,8 +24,8 @@ def listings(args, count: int) -> list:
     """``count`` test products as listings, from the first again where there are fewer."""
     import numpy as np
 
-    from common.appraisal import Listing
-    from common.artifacts import read_table
+    from common.product_table import read_table
+    from pricing.predictor import Listing
 
     table = read_table(args.paths.llm)
     whole = ~np.isnan(np.load(args.paths.img_emb, mmap_mode="r")[:, 0])  # no broken photo
@@ -48,9 +49,9 @@ def cold(args) -> float:
 
 def warm(args, count: int, at_once: bool) -> list[float]:
     """Seconds of each answer after the first; of all together where they come ``at_once``."""
-    from common.appraisal import Appraiser
+    from pricing.predictor import Appraiser
 
-    cli.keep_memory()
+    runtime.keep_memory()
     appraiser, wanted = Appraiser.load(args), listings(args, count + 1)
     appraiser.appraise(wanted[:1])
     if at_once:

@@ -12,7 +12,7 @@ networks are trained there too, and the GPU's gain is said beside ours.
 """
 
 from bench import measure
-from common import cli
+from common import cli, runtime
 
 WAYS = ("study", "ours")
 ROWS, LATENT, EMBEDDING = 73_000, 32, 512
@@ -26,8 +26,9 @@ def drawn(rows: int):
     import numpy as np
     import pandas as pd
 
-    from common import pricing, splits, taxonomy
     from common.dataset import Dataset
+    from common.merge import splits, taxonomy
+    from common.prices import features as pricing
 
     draw = np.random.default_rng(0)
     latent = draw.normal(size=(rows, LATENT)).astype(np.float32)
@@ -53,9 +54,10 @@ def price(dataset, columns, way: str, seed: int, device: str) -> dict:
     """Fits one recipe's networks; the seconds are of fitting alone."""
     import torch
 
-    from common import price_contest, price_recipes
+    from common.prices import recipes as price_recipes
+    from experiments import price_models as price_contest
 
-    cli.keep_memory()
+    runtime.keep_memory()
     if device == "cuda":  # its start is nobody's training
         torch.zeros(1, device=device)
     sides = price_contest.sides(dataset)
@@ -65,7 +67,8 @@ def price(dataset, columns, way: str, seed: int, device: str) -> dict:
 
 
 def of_products(args, way: str, features: str, device: str) -> dict:
-    from common import price_contest, pricing
+    from common.prices import features as pricing
+    from experiments import price_models as price_contest
 
     dataset = price_contest.load(args)
     columns = pricing.columns(dataset.table, pricing.EXPERIMENTS["metadata"], features)
@@ -73,7 +76,7 @@ def of_products(args, way: str, features: str, device: str) -> dict:
 
 
 def of_drawn(rows: int, way: str, device: str) -> dict:
-    from common import pricing
+    from common.prices import features as pricing
 
     return price(drawn(rows), list(pricing.STUDY_COLUMNS), way, 0, device)
 
@@ -84,9 +87,11 @@ def trees_of_drawn(rows: int, way: str) -> dict:
 
     import numpy as np
 
-    from common import price_contest, price_trees, pricing
+    from common.prices import features as pricing
+    from common.prices import trees as price_trees
+    from experiments import price_models as price_contest
 
-    cli.keep_memory()
+    runtime.keep_memory()
     dataset = drawn(rows)
     train, validation, test = price_contest.sides(dataset)
     learn = np.concatenate([train, validation])
@@ -106,11 +111,13 @@ def fusion_of_drawn(rows: int, way: str, device: str) -> dict:
     import numpy as np
     import torch
 
-    from common import fusion, multitask, networks, price_recipes
     from common.dataset import TASKS, labels, sides
+    from common.labels import clip_fusion as fusion
+    from common.labels import multitask, networks
+    from common.prices import recipes as price_recipes
     from common.training import fit, predict
 
-    cli.keep_memory()
+    runtime.keep_memory()
     dataset, device = drawn(rows), torch.device(device)
     config = {"study": price_recipes.STUDY, "ours": fusion.config(**fusion.TRAINING)}[way]
     truth = {task: labels(dataset.table, task) for task in TASKS}
@@ -120,7 +127,7 @@ def fusion_of_drawn(rows: int, way: str, device: str) -> dict:
         batches(one, {task: torch.from_numpy(y[one]) for task, (y, _) in truth.items()}, learns, 0)
         for one, learns in ((train, True), (validation, False))
     ]
-    cli.seed_everything(0)
+    runtime.seed_everything(0)
     classes = {task: len(names) for task, (_, names) in truth.items()}
     network = networks.ClipFusion(EMBEDDING, EMBEDDING, classes, **fusion.NETWORK)
     history = fit(network, *made, multitask.loss("cross-entropy"), config, device)
@@ -182,7 +189,7 @@ def main() -> None:
             gpu_gain=gains,
         )
     if args.products:
-        from common import price_contest
+        from experiments import price_models as price_contest
 
         price_contest.load(args)  # makes what is missing here, once, and not in each run
         for features in ("study", "listing"):

@@ -5,7 +5,7 @@
 
 Compared, each in a process of its own, on one file in the layout of ``transactions_train.csv``:
 
-ours         ``common.sources.article_prices``: clearance cut, median, every row accounted for
+ours         ``common.merge.sources.article_prices``: clearance cut, median, every row accounted for
 study's way  pandas in chunks of a million rows, a Python loop over the groups of each chunk
 plain        ``pandas.read_csv`` of the two columns, ``groupby().median()``
 
@@ -23,7 +23,7 @@ from pathlib import Path
 ROWS, FULL = 5_000_000, 31_800_000
 ARTICLES, CUSTOMERS = 105_000, 1_360_000  # as in the download
 CHUNK = 1_000_000
-IMPORTS = ("common.sources",)  # DuckDB and pandas, which no way is charged for
+IMPORTS = ("common.merge.sources",)  # DuckDB and pandas, which no way is charged for
 # A few articles sell most: the square of an even draw. Prices are integers over 59,000.
 MADE = """
 COPY (SELECT '2020-09-' || lpad((1 + n % 30)::VARCHAR, 2, '0') AS t_dat,
@@ -46,7 +46,7 @@ def make(path: Path, rows: int) -> None:
 
 
 def ours(path: Path) -> int:
-    from common import sources
+    from common.merge import sources
 
     prices, counts = sources.article_prices(path)
     assert sum(counts.values()) > 0

@@ -8,42 +8,19 @@ Only the standard library is imported here: ``--help`` of every stage passes thr
 """
 
 import contextlib
-import csv
 import errno
-import functools
 import hashlib
 import json
 import os
-import platform
-import resource
-import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from common import runtime
+
 HNM_FOLDER = "h-and-m-personalized-fashion-recommendations"
 FASHION_FOLDER = "fashion-dataset"
-
-# Columns of the product tables that are not text (see data/README.md).
-_NUMBER_COLUMNS = ("price_usd",)
-_FLAG_COLUMNS = ("usage_is_native",)
-
-_VERSIONED = (
-    "numpy",
-    "pandas",
-    "scikit-learn",
-    "torch",
-    "timm",
-    "open_clip_torch",
-    "transformers",
-    "lightgbm",
-    "xgboost",
-    "duckdb",
-    "xllamacpp",
-    "optuna",
-)
 
 # What the file system answers when a write cannot go on; anything else stays a bug's traceback.
 _WRITE_ERRORS = {
@@ -108,7 +85,6 @@ def atomic(path: str | Path) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-        _note(path, written=True)
     except OSError as error:
         temporary.unlink(missing_ok=True)
         if error.errno not in _WRITE_ERRORS:
@@ -121,32 +97,6 @@ def atomic(path: str | Path) -> Iterator[Path]:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-
-
-def stamp(path: Path) -> list[int] | None:
-    """Size and time of a file; None where there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return [status.st_size, status.st_mtime_ns]
-
-
-_touched: dict[Path, list[int] | None] = {}
-
-
-def touched() -> dict[Path, list[int] | None]:
-    """The files that this process has read or written through this module, with their stamps.
-
-    The stamp of a file is that of its last writing here, else of its first reading.
-    """
-    return dict(_touched)
-
-
-def _note(path: str | Path, written: bool = False) -> None:
-    path = Path(path).absolute()
-    if written or path not in _touched:
-        _touched[path] = stamp(path)
 
 
 def write_json(value: object, path: str | Path) -> None:
@@ -172,32 +122,6 @@ def write_npy(array, path: str | Path) -> None:
             file.write(np.ascontiguousarray(array[start : start + 4096]).tobytes())
 
 
-def read_table(path: str | Path, columns: list[str] | None = None):
-    """Reads a product table: identifiers and labels stay text, so ``0108775015`` keeps its zero.
-
-    Returns a pandas DataFrame with a RangeIndex. Raises StageError for an empty file or a
-    missing column, by name.
-    """
-    import pandas as pd
-
-    _note(path)
-    try:
-        header = pd.read_csv(path, dtype=str, nrows=0).columns
-        missing = [name for name in columns or [] if name not in header]
-        if missing:
-            raise StageError(f"{path} has no column {', '.join(missing)}; make the file anew")
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, usecols=columns)
-    except pd.errors.EmptyDataError as error:
-        raise StageError(f"{path} is empty; make it anew with --force") from error
-    for name in _NUMBER_COLUMNS:
-        if name in table:
-            table[name] = table[name].astype(float)
-    for name in _FLAG_COLUMNS:
-        if name in table:
-            table[name] = table[name] == "True"
-    return table
-
-
 # --- manifests -----------------------------------------------------------------------------
 
 
@@ -217,7 +141,6 @@ def manifest(path: str | Path) -> dict:
 def fingerprint(path: str | Path) -> str:
     """SHA-256 of a file. The manifest's figure is trusted while size and time stay the same."""
     path = Path(path)
-    _note(path)
     status = path.stat()
     known = manifest(path)
     if (known.get("size"), known.get("mtime_ns")) == (status.st_size, status.st_mtime_ns):
@@ -250,16 +173,16 @@ def record(
             "artifact": path.name,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "command": " ".join(["python", Path(sys.argv[0]).name, *sys.argv[1:]]),
-            "git": _git_revision(),
-            "versions": _versions(),
-            "hardware": hardware(),
+            "git": runtime.git_revision(),
+            "versions": runtime.versions(),
+            "hardware": runtime.hardware(),
             "preset": getattr(args, "preset", None),
             "seed": getattr(args, "seed", None),
             "limit": getattr(args, "limit", None),
             "inputs": _hashes(inputs),
             "settings": dict(settings or {}),
             "seconds": None if seconds is None else round(seconds, 2),
-            "peak_memory_mb": peak_memory_mb(),
+            "peak_memory_mb": runtime.peak_memory_mb(),
             "size": status.st_size,
             "mtime_ns": status.st_mtime_ns,
             "sha256": fingerprint(path),
@@ -274,7 +197,6 @@ def require(path: str | Path, command: str) -> Path:
     path = Path(path)
     if not path.exists():
         raise StageError(f"{path} is missing; make it with: {command}")
-    _note(path)
     return path
 
 
@@ -299,143 +221,11 @@ def is_current(
     known = manifest(path)
     if not Path(path).exists() or known.get("sha256") != fingerprint(path):
         return False
-    return _made_from(known, inputs, settings)
+    return made_from(known, inputs, settings)
 
 
-def _made_from(known: dict, inputs: Mapping, settings: Mapping | None) -> bool:
+def made_from(known: Mapping, inputs: Mapping, settings: Mapping | None) -> bool:
+    """Whether a manifest tells of these inputs and settings."""
     # JSON turns tuples into lists; compare what would have been written.
     wanted = json.loads(json.dumps(dict(settings or {})))
     return known.get("inputs") == _hashes(inputs) and known.get("settings") == wanted
-
-
-# --- results -------------------------------------------------------------------------------
-
-
-class Results:
-    """The results table of a stage, one row per experiment, model and seed; resumable.
-
-    Rows are written as they arrive. A later run with the same inputs and settings finds them
-    (:meth:`done`) and computes only what is missing; other inputs, other settings or
-    ``--force`` start the table anew and say so.
-
-    Parameters: ``key`` names the columns that identify a row; ``inputs`` and ``settings`` are
-    as in :func:`record`. The preset and ``--limit`` always count as settings.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        args,
-        inputs: Mapping[str, str | Path],
-        key: tuple[str, ...],
-        settings: Mapping[str, object] | None = None,
-    ):
-        self.path, self.args, self.inputs, self.key = path, args, dict(inputs), key
-        self.settings = {"preset": args.preset, "limit": args.limit, **(settings or {})}
-        self.rows: list[dict] = []
-        self._started = time.monotonic()
-        self._seconds_before = 0.0
-        if not path.exists():
-            return
-        _note(path)
-        # Not is_current: a kill between the table and its manifest must not cost the rows.
-        if args.force or not _made_from(manifest(path), self.inputs, self.settings):
-            why = "--force" if args.force else "made from other inputs or settings"
-            print(f"{path} starts anew ({why})", flush=True)
-            return
-        with path.open(newline="", encoding="utf-8") as file:
-            self.rows = list(csv.DictReader(file))
-        self._seconds_before = manifest(path).get("seconds") or 0.0
-
-    def done(self, **key: object) -> bool:
-        """Whether there is a row with these key values (all of ``self.key``)."""
-        wanted = tuple(str(key[name]) for name in self.key)
-        return any(tuple(row.get(name) for name in self.key) == wanted for row in self.rows)
-
-    def add(self, **row: object) -> None:
-        """Adds one row, replacing one with the same key, saves the table and prints the row."""
-        row = {name: _cell(value) for name, value in row.items()}
-        identity = [row[name] for name in self.key]
-        self.rows = [old for old in self.rows if [old.get(n) for n in self.key] != identity]
-        self.rows.append(row)
-        self._save()
-        print("  ".join(f"{k}={v}" for k, v in row.items() if v != ""), flush=True)
-
-    def finish(self) -> None:
-        """Says where the table lies; call it at the end of the stage."""
-        if not self.rows:
-            raise StageError(f"{self.path}: nothing was computed, so there is no table to write")
-        print(f"{len(self.rows)} rows in {self.path}", flush=True)
-
-    @property
-    def frame(self):
-        """The rows as a pandas DataFrame with numbers as numbers."""
-        import io
-
-        import pandas as pd
-
-        buffer = io.StringIO()
-        self._write(buffer)
-        return pd.read_csv(io.StringIO(buffer.getvalue()), keep_default_na=True)
-
-    def _write(self, file) -> None:
-        names = list(dict.fromkeys(name for row in self.rows for name in row))
-        writer = csv.DictWriter(file, names, restval="", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-
-    def _save(self) -> None:
-        with atomic(self.path) as temporary, temporary.open("w", encoding="utf-8") as file:
-            self._write(file)
-        seconds = self._seconds_before + time.monotonic() - self._started
-        record(self.path, self.args, self.inputs, seconds, self.settings)
-
-
-def _cell(value: object) -> str:
-    # NumPy scalars format like Python's own numbers here.
-    if isinstance(value, float) or "float" in type(value).__name__:
-        return f"{float(value):.6g}"
-    return "" if value is None else str(value)
-
-
-# --- where it ran --------------------------------------------------------------------------
-
-
-def hardware() -> str:
-    """A short name of what computes here, for results tables, e.g. ``2 CPU cores, 24 GB``."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    name = f"{cores} CPU cores, {memory:.0f} GB"
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        name += f", {torch.cuda.get_device_name(0)}"
-    return name
-
-
-def peak_memory_mb() -> int:
-    """Peak resident memory in MB: this process plus the largest of its finished children."""
-    unit = 2**20 if platform.system() == "Darwin" else 2**10
-    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return round(sum(one.ru_maxrss for one in usage) / unit)
-
-
-# A row of a results table has a manifest written anew: these two would take most of its time.
-@functools.cache
-def _versions() -> dict[str, str]:
-    import importlib.metadata  # half of what an import of this module would take
-
-    found = {"python": platform.python_version()}
-    for name in _VERSIONED:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
-
-
-@functools.cache
-def _git_revision() -> str:
-    here = Path(__file__).resolve().parent
-    command = ["git", "-C", str(here), "describe", "--always", "--dirty"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"

@@ -4,18 +4,13 @@ Only the standard library is imported here, so that ``--help`` answers at once.
 """
 
 import argparse
-import os
 import sys
 from collections.abc import Callable
 
-from common import settled
+from common import runtime
 from common.artifacts import Paths, StageError
 
 PRESETS = ("embedded", "study", "best")
-# mallopt(3). Arrays of a gigabyte are still mapped one by one: they are few, and their memory is
-# given back at once.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_KEPT_BYTES = 2**30
 
 
 def _positive(text: str) -> int:
@@ -97,40 +92,15 @@ def parse(made: argparse.ArgumentParser, argv: list[str] | None = None) -> argpa
 
 def run(main: Callable[[], None]) -> None:
     """Runs a stage. A StageError ends it with one line and exit code 2, Ctrl-C with 130."""
-    keep_memory()
+    runtime.keep_memory()
     try:
         main()
-        settled.keep()
     except StageError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         sys.exit(130)
-
-
-def keep_memory() -> None:
-    """Lets the C library keep what was freed, instead of handing it back to the system.
-
-    Every array above 32 MB that an operator returns would otherwise be mapped anew and each of its
-    pages zeroed and faulted in: more than half of the time of a pass through EfficientNet. Does
-    nothing where the C library is not glibc.
-    """
-    import ctypes
-
-    library = ctypes.CDLL(None) if sys.platform == "linux" else None
-    if hasattr(library, "mallopt"):
-        library.mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
-        library.mallopt(_M_TRIM_THRESHOLD, 2 * _KEPT_BYTES - 1)
-
-
-def rest_while_waiting() -> None:
-    """Lets OpenMP's threads sleep while they wait for work; for libraries that load after the call.
-
-    Spinning is faster where nothing but training runs. Where anything else wants the cores it
-    costs several times the work itself.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
 def device(args: argparse.Namespace):
@@ -142,15 +112,3 @@ def device(args: argparse.Namespace):
     if args.device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     return torch.device(args.device)
-
-
-def seed_everything(seed: int) -> None:
-    """Seeds Python, NumPy and torch."""
-    import random
-
-    import numpy as np
-    import torch
-
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - libraries that take no generator draw from this one
-    torch.manual_seed(seed)

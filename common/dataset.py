@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common import taxonomy
-from common.artifacts import StageError, manifest, read_table, require, require_made_from
+from common.artifacts import StageError, manifest, require, require_made_from
+from common.merge import taxonomy
+from common.product_table import read_table
 
 # The study's three experiments: train on one source and test on the other, or mix both.
 EXPERIMENTS = ("HNM->FASHION", "FASHION->HNM", "mixed")
@@ -46,7 +47,8 @@ def load(args: argparse.Namespace) -> Dataset:
     rows at random; ``--split random`` replaces the stored grouped split by the study's.
     Raises StageError when stage 1 has not run.
     """
-    from common import embeddings, splits
+    from common.embed import embeddings
+    from common.merge import splits
 
     command = "python Use_LLM_for_preprocess.py"
     path = require(args.paths.llm, command)

@@ -27,7 +27,7 @@ from common.artifacts import StageError, fingerprint
 
 FASHION_LITE = "fashion-lite"
 OPEN_CLIP_WEIGHTS = "open_clip_model.safetensors"  # the name open_clip looks for in a folder
-# How its heads are made and trained (common/alignment.py); 256 tokens are what MiniLM-L6 was
+# How its heads are made and trained (common/embed/align.py); 256 tokens are what MiniLM-L6 was
 # trained on.
 LITE_ALIGNMENT = {
     "embed_dim": 768,
@@ -152,7 +152,7 @@ def clip(args: argparse.Namespace, device) -> Clip:
     """Loads the CLIP that ``--preset`` or ``--clip`` names, through open_clip.
 
     ``fashion-lite`` is loaded as it lies, aligned, in ``<data-dir>/models/fashion-lite``, where
-    the first stage that needs embeddings puts it (:mod:`common.alignment`).
+    the first stage that needs embeddings puts it (:mod:`common.embed.align`).
     """
     name = clip_name(args)
     identity = clip_identity(args)

@@ -26,7 +26,7 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def sample_raw(tmp_path_factory) -> Path:
     """Raw folder of a drawn catalogue of 120 products, both layouts. Read only: copy to change."""
-    from common.sample.catalogue import write
+    from sample.catalogue import write
 
     raw = tmp_path_factory.mktemp("sample") / "raw"
     write(raw, 120, 0)
@@ -42,7 +42,8 @@ def raw(sample_raw, tmp_path) -> Path:
 @pytest.fixture(scope="session")
 def smollm2():
     """The packaged SmolLM2-135M-Instruct in llama.cpp."""
-    from common import cli, llm, presets
+    from attributes import llm
+    from common import cli, presets
 
     args = cli.parse(cli.parser(""), [])
     return llm.LlamaCpp(Path(presets.llm(args)), parallel=2)

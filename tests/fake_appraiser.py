@@ -3,7 +3,7 @@
 import threading
 from pathlib import Path
 
-from common.appraisal import Answer, Comparable, Label, Listing
+from pricing.predictor import Answer, Comparable, Label, Listing
 
 
 class FakeAppraiser:

@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from common import dataset, taxonomy
+from common import dataset
+from common.merge import taxonomy
 
 
 def planted_products() -> dataset.Dataset:

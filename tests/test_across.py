@@ -6,8 +6,12 @@ import pytest
 from PIL import Image
 from scipy.special import log_softmax
 
-from common import across, adaptation, cli, dataset, fusion, source_shift
-from common.artifacts import Results
+from common import cli, dataset
+from common.labels import clip_fusion as fusion
+from common.results import Results
+from experiments import cross_source as across
+from experiments import dataset_shift as source_shift
+from experiments import domain_adaptation as adaptation
 
 RNG = np.random.default_rng(0)
 

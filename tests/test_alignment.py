@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from common import alignment, presets, retrieval, towers
+from common import presets
+from common.embed import align as alignment
+from common.embed import encoders as towers
+from experiments import retrieval
 
 CPU = torch.device("cpu")
 PRODUCTS = 260

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common import artifacts
-from common.artifacts import Results, StageError
+from common import artifacts, product_table
+from common.artifacts import StageError
+from common.results import Results
 
 
 @pytest.fixture
@@ -87,7 +88,7 @@ def test_write_npy_round_trip_is_memory_mappable(tmp_path):
 def test_read_table_keeps_zeros_and_na_as_text(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("product_key,price_usd,usage_is_native,brand\n0108775,19.5,True,NA\n")
-    table = artifacts.read_table(path)
+    table = product_table.read_table(path)
     assert table.iloc[0].to_dict() == {
         "product_key": "0108775",
         "price_usd": 19.5,
@@ -95,10 +96,10 @@ def test_read_table_keeps_zeros_and_na_as_text(tmp_path):
         "brand": "NA",
     }
     with pytest.raises(StageError, match="no column colour"):
-        artifacts.read_table(path, ["product_key", "colour"])
+        product_table.read_table(path, ["product_key", "colour"])
     path.write_text("")
     with pytest.raises(StageError, match="is empty"):
-        artifacts.read_table(path)
+        product_table.read_table(path)
 
 
 def test_require_names_the_command(tmp_path):

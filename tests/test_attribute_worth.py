@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 from planted import planted_products
 
-from common import attribute_worth, cli, dataset, embeddings
+from attributes.listing import COLUMNS
+from common import cli, dataset
 from common.artifacts import StageError
-from common.listing import COLUMNS
+from common.embed import embeddings
+from experiments import attribute_features as attribute_worth
 
 
 @pytest.fixture

@@ -6,8 +6,12 @@ import re
 import pandas as pd
 import pytest
 
-from common import artifacts, attributes, cli, gold, prompts, quality, rules
-from common.answers import Reply
+from attributes import catalogue as gold
+from attributes import prompts, rules
+from attributes import reader as attributes
+from attributes.llm_cache import Reply
+from common import artifacts, cli
+from experiments import attribute_extraction as quality
 
 BRANDS = rules.gazetteer(["Arrow", "Arrow Sport", "Gini and Jony", "U.S. Polo Assn.", "W", ""])
 
@@ -112,7 +116,8 @@ def test_what_rules_find_stands_in_the_text(sample_products):
 
 @pytest.fixture(scope="module")
 def sample_products(sample_raw, tmp_path_factory) -> pd.DataFrame:
-    from common import cli, merge
+    from common import cli
+    from common.merge import table as merge
 
     folder = str(tmp_path_factory.mktemp("merged"))
     args = cli.parse(cli.parser(""), ["--raw-dir", str(sample_raw), "--data-dir", folder])

@@ -15,7 +15,8 @@ import pandas as pd
 import pytest
 from shell import run_stage, start_stage
 
-from common.artifacts import FASHION_FOLDER, HNM_FOLDER, read_table
+from common.artifacts import FASHION_FOLDER, HNM_FOLDER
+from common.product_table import read_table
 
 STAGE_1 = "Use_LLM_for_preprocess.py"
 FEW = ("--limit", "8")  # texts that the LLM reads, to be quick

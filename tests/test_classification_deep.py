@@ -13,8 +13,10 @@ import pytest
 import torch
 from torch import nn
 
-from common import classification, cli, dataset, multitask, networks
-from common.criteria import add_arguments
+from common import cli, dataset
+from common.labels import multitask, networks
+from common.labels import protocol as classification
+from common.labels.criteria import add_arguments
 from common.training import TrainConfig, load_state, read_config
 
 ROOT = Path(__file__).resolve().parents[1]

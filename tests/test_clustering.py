@@ -7,7 +7,9 @@ import torch
 from sklearn.datasets import load_digits, make_blobs
 from sklearn.metrics import adjusted_rand_score
 
-from common import clustering, dec, metrics, networks
+from common import metrics
+from common.clusters import dec
+from common.clusters import methods as clustering
 
 # Networks this small are faster on one core, and do not fight over the others.
 torch.set_num_threads(1)
@@ -95,7 +97,7 @@ def test_central_rows_stand_first():
 
 
 def test_soft_assignment_and_target_follow_the_papers_equations():
-    layer = networks.SoftAssignment(torch.tensor([[0.0, 0.0], [3.0, 4.0]]))
+    layer = dec.SoftAssignment(torch.tensor([[0.0, 0.0], [3.0, 4.0]]))
     soft = layer(torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]])).detach()
     # Student's t: 1 / (1 + squared distance), normalised over the centres.
     weights = np.array([[1, 1 / 26], [1 / 26, 1], [1 / 2, 1 / 19]])

@@ -13,9 +13,11 @@ from PIL import Image
 from torch import nn
 from torchvision import transforms
 
-from common import cli, cnn, dataset, networks, presets, taxonomy
-from common.criteria import add_arguments
-from common.images import Pixels, decode
+from common import cli, dataset, presets
+from common.embed.images import Pixels, decode
+from common.labels import cnn, networks
+from common.labels.criteria import add_arguments
+from common.merge import taxonomy
 from common.training import TrainConfig
 
 ROOT = Path(__file__).resolve().parents[1]

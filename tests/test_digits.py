@@ -5,7 +5,8 @@ import sys
 import pandas as pd
 import pytest
 
-from common import dec, digits
+from common.clusters import dec
+from experiments import dec_digits as digits
 
 
 def test_the_digits_table_is_made_once_per_seed(tmp_path, monkeypatch):

@@ -14,9 +14,11 @@ import torch
 from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 
-from common import embeddings, presets, towers
+from common import presets
 from common.artifacts import Paths, StageError, manifest
-from common.images import BrokenImageError, Pixels, Squash, decode
+from common.embed import embeddings
+from common.embed import encoders as towers
+from common.embed.images import BrokenImageError, Pixels, decode
 
 PRODUCTS = 24
 COLOURS = ("red", "navy", "olive", "gold")
@@ -299,8 +301,8 @@ def test_pixels_are_those_of_the_transform():
     photo = draw("navy", "dress").resize((500, 700), Image.LANCZOS)
     cropping = open_clip.image_transform(64, is_train=False)
     resize, crop = cropping.transforms[:2]
-    squash = Squash((64, 48), (0.5,) * 3, (0.5,) * 3)
-    squashed = photo.resize((48, 64), Image.Resampling.BICUBIC)
+    squash = presets.lite_preprocess()
+    squashed = photo.resize((192, 256), Image.Resampling.BICUBIC)
     for preprocess, wanted in ((cropping, crop(resize(photo))), (squash, squashed)):
         made = Pixels(preprocess).cut(photo).permute(1, 2, 0).numpy()
         apart = np.abs(made.astype(int) - np.asarray(wanted).astype(int))

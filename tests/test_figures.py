@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common import cluster_figures, figures
+from common import figures
+from common.clusters import figures as cluster_figures
 
 RNG = np.random.default_rng(0)
 TRUE = np.exp(RNG.normal(3, 0.7, 80))

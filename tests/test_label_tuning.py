@@ -9,8 +9,11 @@ import pytest
 
 import Classification_ML
 import Classification_with_CLIP
-from common import cnn, dataset, fusion, label_tuning
-from common.classification import Problem
+from common import dataset
+from common.labels import clip_fusion as fusion
+from common.labels import cnn
+from common.labels import tuning as label_tuning
+from common.labels.protocol import Problem
 
 
 @pytest.fixture

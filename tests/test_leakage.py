@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common import leakage
 from common.artifacts import StageError
+from common.merge import leakage
 
 
 @pytest.fixture

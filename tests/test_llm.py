@@ -14,8 +14,8 @@ from itertools import repeat
 import pytest
 from shell import ROOT
 
-from common import llm, prompts
-from common.answers import Answers, Reply, complete
+from attributes import llm, prompts
+from attributes.llm_cache import Answers, Reply, complete
 from common.artifacts import StageError
 
 PRODUCTS = [
@@ -321,7 +321,7 @@ def test_a_full_disk_loses_no_answer_and_leaves_no_torn_line(tmp_path):
     program = f"""
 import resource
 from pathlib import Path
-from common.answers import Answers, Reply
+from attributes.llm_cache import Answers, Reply
 from common.artifacts import StageError
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 with Answers(Path({str(path)!r}), "m") as answers:
@@ -346,7 +346,7 @@ SLOW = """
 import sys, time
 from pathlib import Path
 from common import prompts
-from common.answers import Answers, Reply, complete
+from attributes.llm_cache import Answers, Reply, complete
 
 def slow(requests, retry=False):
     for request in requests:

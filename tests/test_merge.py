@@ -7,8 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common import leakage, merge, sources, splits, taxonomy
-from common.artifacts import FASHION_FOLDER, HNM_FOLDER, Paths, StageError, read_table, write_csv
+from common import product_table
+from common.artifacts import FASHION_FOLDER, HNM_FOLDER, Paths, StageError, write_csv
+from common.merge import leakage, sources, splits, taxonomy
+from common.merge import table as merge
+from common.product_table import read_table
 
 
 def build(raw, tmp_path, **options):
@@ -144,7 +147,7 @@ def test_nothing_usable_is_said(raw, tmp_path):
 
 def test_listing_text():
     table = pd.DataFrame({"title": ["Tee", "Tee"], "description": ["Soft.", ""]})
-    assert merge.listing_text(table) == ["Tee. Soft.", "Tee"]
+    assert product_table.listing_text(table) == ["Tee. Soft.", "Tee"]
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import torch
 from sklearn.kernel_ridge import KernelRidge as KernelRegressor
 from torch import nn
 
-from common import networks
-from common.kernel import RIDGE, KernelRidge
-from common.networks import CNN, ClipFusion, MultimodalCNN
+from common import kernel_ridge
+from common.kernel_ridge import RIDGE, KernelRidge
+from common.labels.networks import CNN, ClipFusion, MultimodalCNN
 
 CLASSES = {"category": 11, "gender": 5, "usage": 8}
 NAN = float("nan")
@@ -127,7 +127,7 @@ def test_components_keep_distances_and_a_missing_block():
     draw = np.random.default_rng(0)
     features = torch.from_numpy(draw.normal(size=(300, 6)).astype(np.float32))
     features[:, 4] = features[:, 5]
-    reduce = networks.PrincipalComponents([4, 1], most=3)
+    reduce = kernel_ridge.PrincipalComponents([4, 1], most=3)
     (first, second) = reduce.fit(features.split(70), torch.ones(6))
     assert (len(first), len(second)) == (3, 1)
     made = reduce(features)

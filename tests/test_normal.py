@@ -3,9 +3,12 @@
 import numpy as np
 import pytest
 
-from common import gold, normal, quality, rules
+from attributes import catalogue as gold
+from attributes import normalize as normal
+from attributes import rules
+from attributes.impute import Completion
 from common.artifacts import StageError
-from common.completion import Completion
+from experiments import attribute_extraction as quality
 
 SHIRT = (
     "Red striped shirt made of 60% cotton and 40% polyester, has short raglan sleeves and a round "

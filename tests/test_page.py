@@ -14,11 +14,13 @@ from fake_appraiser import FakeAppraiser
 from PIL import Image
 from shell import run_stage
 
-from common import phrases, uploads
-from common.appraisal import DOUBTS, REFUSALS, Listing
 from common.artifacts import StageError
-from common.page import card, chart, form, guard
-from common.taxonomy import CATEGORIES, GENDERS, USAGES
+from common.merge.taxonomy import CATEGORIES, GENDERS, USAGES
+from pricing import strings as phrases
+from pricing import uploads
+from pricing.page import card, chart, form
+from pricing.page import middleware as guard
+from pricing.predictor import DOUBTS, REFUSALS, Listing
 
 
 def jpeg(size=(40, 30), **options) -> bytes:
@@ -336,7 +338,7 @@ def test_missing_models_end_with_one_line_that_names_the_command(tmp_path):
 
 
 def test_served_on_loopback_alone_and_nothing_stays_behind():
-    from common.page.server import running
+    from pricing.page.server import running
 
     port = browser.free_port()
     with running(FakeAppraiser(), port=port) as address:

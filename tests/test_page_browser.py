@@ -29,7 +29,7 @@ def appraiser(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(appraiser):
-    from common.page.server import running
+    from pricing.page.server import running
 
     with running(appraiser, port=browser.free_port(), waiting=1) as served:
         yield served

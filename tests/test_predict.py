@@ -12,26 +12,22 @@ import torch
 from PIL import Image
 from shell import ROOT, run_stage
 
-from common import (
-    alignment,
-    artifacts,
-    attributes,
-    cli,
-    doubt,
-    merge,
-    presets,
-    pricing,
-    taxonomy,
-    uploads,
-    valuing,
-)
-from common.appraisal import DOUBTS, FOLDER, REFUSALS, Appraiser, Listing
-from common.appraisal_check import drawn, gibberish
+from attributes import reader as attributes
+from common import artifacts, cli, presets, product_table, runtime
 from common.artifacts import StageError
-from common.comparables import Index
-from common.door import Reader, columns
-from common.doubt import Thresholds
-from common.images import BrokenImageError
+from common.embed import align as alignment
+from common.embed.images import BrokenImageError
+from common.merge import table as merge
+from common.merge import taxonomy
+from common.prices import features as pricing
+from experiments.listing_pricing import drawn, gibberish
+from pricing import models as valuing
+from pricing import ood as doubt
+from pricing import uploads
+from pricing.listing import Reader, columns
+from pricing.neighbours import Index
+from pricing.ood import Thresholds
+from pricing.predictor import DOUBTS, FOLDER, REFUSALS, Appraiser, Listing
 
 TEXT = "Linen shirt with long sleeves. A shirt in woven linen with a collar and buttons."
 
@@ -46,29 +42,35 @@ def whole(path) -> bool:
 
 def furnish(args, table):
     """All that pricing needs in a data folder: of these products, with networks barely trained."""
-    from common import calibrate, classification, dataset, multitask, price_recipes
-    from common.embeddings import Encoder
-    from common.networks import KernelFusion
-    from common.words import WIDTH, hashed
+    from common import dataset
+    from common.embed.embeddings import Encoder
+    from common.embed.hashed_words import WIDTH, hashed
+    from common.labels import multitask
+    from common.labels import protocol as classification
+    from common.labels.networks import KernelFusion
+    from common.prices import recipes as price_recipes
+    from pricing import calibrate
 
     clip = alignment.untrained(torch.device("cpu"))
     alignment.save(clip.model, args.paths.model(presets.FASHION_LITE))
     encoder = Encoder(clip)
     image = encoder.images([args.paths.raw / name for name in table["image_path"]])
-    text = encoder.texts(merge.listing_text(table))
+    text = encoder.texts(product_table.listing_text(table))
     inputs = {"table": args.paths.llm, "embeddings": "made up"}
     data = dataset.Dataset(table, image, text, "clean", inputs)
     train, validation, test = dataset.sides(table)
     model = multitask.Model(
         "CLIP Kernel Fusion",
         partial(KernelFusion, [image.shape[1], text.shape[1], WIDTH], components=64),
-        multitask.array_batches(image, text, hashed(merge.listing_text(table)), batch_size=32),
+        multitask.array_batches(
+            image, text, hashed(product_table.listing_text(table)), batch_size=32
+        ),
         config=None,
     )
     targets = {task: dataset.labels(table, task) for task in dataset.TASKS}
     problem = classification.Problem("mixed", 0, train, validation, test, targets)
     network = model.build({task: len(names) for task, (_, names) in targets.items()})
-    cli.seed_everything(0)
+    runtime.seed_everything(0)
     multitask._fit_and_keep(args, data, problem, model, network)
     learned = np.concatenate([train, validation])
     names = pricing.columns(table, "metadata + embedding", "listing")
@@ -124,7 +126,7 @@ def appraiser(shop):
 
 @pytest.fixture(scope="module")
 def photo(shop):
-    table = artifacts.read_table(shop.paths.llm)
+    table = product_table.read_table(shop.paths.llm)
     shirts = table[table["normalized_category"] == "Shirts"]
     return shop.paths.raw / shirts["image_path"].iloc[0]
 

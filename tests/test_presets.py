@@ -9,9 +9,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from common import presets, towers
+from common import presets
 from common.artifacts import Paths, StageError
-from common.images import Pixels, decode
+from common.embed import encoders as towers
+from common.embed.images import Pixels, decode
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def lite0_file():
 
 
 def test_the_embedded_preset_needs_no_network(args, monkeypatch):
-    from common import alignment
+    from common.embed import align as alignment
 
     def refuse(*_):
         raise AssertionError("the network was asked")

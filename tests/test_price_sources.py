@@ -8,22 +8,16 @@ import pytest
 import torch
 from test_regression import make_dataset
 
-from common import (
-    cli,
-    dataset,
-    embeddings,
-    leakage,
-    merge,
-    price_ablation,
-    price_contest,
-    price_leak,
-    price_recipes,
-    price_targets,
-    price_trees,
-    splits,
-    tables,
-)
+from common import cli, dataset
 from common.artifacts import StageError
+from common.embed import embeddings
+from common.merge import leakage, splits
+from common.merge import table as merge
+from common.prices import recipes as price_recipes
+from common.prices import trees as price_trees
+from experiments import price_ablation, price_leak, price_targets
+from experiments import price_models as price_contest
+from reports import tables
 
 torch.set_num_threads(1)
 CPU = torch.device("cpu")

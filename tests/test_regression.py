@@ -13,17 +13,15 @@ import torch
 import regression_DL_SOTA
 import regression_ML
 from common import dataset as data
-from common import (
-    metrics,
-    networks,
-    price_model,
-    price_range,
-    price_recipes,
-    price_trees,
-    pricing,
-)
+from common import metrics
 from common.artifacts import StageError
-from common.price_model import PriceModel
+from common.prices import conformal as price_range
+from common.prices import features as pricing
+from common.prices import model as price_model
+from common.prices import networks
+from common.prices import recipes as price_recipes
+from common.prices import trees as price_trees
+from common.prices.model import PriceModel
 
 # Networks this small are faster on one core, and do not fight over the others.
 torch.set_num_threads(1)

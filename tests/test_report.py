@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from shell import STAGES
 
-from common import markdown, report, tables
 from common.artifacts import StageError
+from reports import __main__ as report
+from reports import markdown, tables
 
 PRICE = {
     "experiment": "metadata + embedding",
@@ -81,7 +82,7 @@ def cells(markdown, row):
 def test_both_readmes_hold_what_the_kept_results_say():
     for language, path in [*report.READMES.items(), ("en", report.BENCHES)]:
         assert path.read_text("utf-8") == report.rewrite(path, language), (
-            f"{path.name} is not up to date; write it with: python -m common.report"
+            f"{path.name} is not up to date; write it with: python -m reports"
         )
 
 
@@ -90,7 +91,7 @@ def test_the_cards_hold_what_the_kept_results_say():
         text = path.read_text("utf-8")
         assert text.startswith("---\nlicense: ")
         assert "<!-- table: study " in text
-        assert text == report.rewrite(path, "en"), f"{path.name}: python -m common.report"
+        assert text == report.rewrite(path, "en"), f"{path.name}: python -m reports"
 
 
 def test_both_readmes_show_the_same_tables_commands_and_links():

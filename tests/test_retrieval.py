@@ -7,8 +7,10 @@ from argparse import Namespace
 import pandas as pd
 import pytest
 
-from common import merge, presets, retrieval
+from common import presets
 from common.artifacts import Paths, write_csv
+from common.merge import table as merge
+from experiments import retrieval
 
 
 def test_any_clip_is_scored_by_one_evaluator(sample_raw, tmp_path, monkeypatch):

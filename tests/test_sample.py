@@ -12,15 +12,16 @@ import pytest
 from PIL import Image
 from shell import ROOT
 
-from common import merge, taxonomy
 from common.artifacts import FASHION_FOLDER, HNM_FOLDER, Paths, StageError
-from common.sample import catalogue as sample
-from common.sample import products as formula
-from common.sample.kinds import KINDS
-from common.sample.layout_fashion import fashion_descriptors, fashion_title
-from common.sample.layout_hnm import hnm_texts, section_of
-from common.sample.looks import pictures_of
-from common.sample.pictures import SILHOUETTES, draw
+from common.merge import table as merge
+from common.merge import taxonomy
+from sample import catalogue as sample
+from sample import products as formula
+from sample.kinds import KINDS
+from sample.layout_fashion import fashion_descriptors, fashion_title
+from sample.layout_hnm import hnm_texts, section_of
+from sample.looks import pictures_of
+from sample.pictures import SILHOUETTES, draw
 
 
 @pytest.fixture(scope="module")
@@ -357,7 +358,7 @@ def test_foreign_folders_are_never_touched(tmp_path):
 
 def command(*arguments):
     return subprocess.run(
-        [sys.executable, "-m", "common.sample", *map(str, arguments)],
+        [sys.executable, "-m", "sample", *map(str, arguments)],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common import sources
 from common.artifacts import FASHION_FOLDER, HNM_FOLDER, StageError
-from common.styles_json import _parsed, plain_text, read_detail
+from common.merge import sources
+from common.merge.fashion_json import _parsed, plain_text, read_detail
 
 ARTICLE = dict.fromkeys(sources.ARTICLE_COLUMNS, "x") | {"article_id": "0108775015"}
 HEADER = ",".join(sources.STYLE_COLUMNS)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from common import splits
+from common.merge import splits
 
 
 def products(*rows):

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from common.tables import TABLES, Kept
+from reports.tables import TABLES, Kept
 
 
 def kept(**frames):

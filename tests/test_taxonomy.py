@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from common import sources, taxonomy
 from common.artifacts import FASHION_FOLDER, HNM_FOLDER
+from common.merge import sources, taxonomy
 
 
 def test_both_vocabularies_are_whole_and_without_contradiction():

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from common import uploads
-from common.images import BrokenImageError
+from common.embed.images import BrokenImageError
+from pricing import uploads
 
 
 def photo(width=400, height=300, form="JPEG", **saved) -> bytes:

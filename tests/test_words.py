@@ -3,8 +3,9 @@
 import numpy as np
 import torch
 
-from common import training, words
-from common.networks import KernelFusion
+from common import training
+from common.embed import hashed_words as words
+from common.labels.networks import KernelFusion
 
 TEXTS = ["red party dress", "blue travel bag, blue", "", "sports shoes for the party"]
 

@@ -1,0 +1,203 @@
+"""``fashion-lite``: the embedded CLIP, its two towers aligned on the training split.
+
+EfficientNet-Lite0 (ImageNet) sees, MiniLM-L6 (sentence similarity) reads; neither knows of the
+other. Two projection heads are trained contrastively (CLIP's InfoNCE, Radford et al. 2021), then
+with them the last stage of the image tower; all before it stays as it came and is computed once.
+What comes out is an ordinary open_clip model in ``<data-dir>/models/fashion-lite``, which
+``open_clip`` loads by ``local-dir:``.
+"""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from common import presets
+from common.artifacts import atomic, write_json
+from common.embed import encoders as towers
+from common.embed.images import Pixels
+from common.training import TrainConfig, fit, tensor_batches
+
+RECIPE = presets.LITE_ALIGNMENT
+
+_LARGEST_VALIDATION = 4096
+_AT_ONCE = 512  # rows through the stage where nothing is learnt
+_TOKENIZER_FILES = (
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+    "special_tokens_map.json",
+)
+
+
+def untrained(device) -> presets.Clip:
+    """``fashion-lite`` with its towers' weights and fresh heads, as an open_clip model."""
+    import open_clip
+    from safetensors.torch import load_file
+
+    source = presets.minilm_folder()
+    config = _config(str(source))
+    with torch.random.fork_rng():
+        torch.manual_seed(RECIPE["seed"])
+        model = open_clip.CustomTextCLIP(**config["model_cfg"])
+    model.visual.trunk.load_state_dict(presets.lite_trunk().state_dict())
+    stored = load_file(source / "model.safetensors")
+    # BERT's pooler and position numbers are in the file, but neither is in open_clip's tower.
+    left_out = {name for name in stored if name.startswith("pooler.") or "position_ids" in name}
+    model.text.transformer.load_state_dict(
+        {name: value for name, value in stored.items() if name not in left_out}
+    )
+    open_clip.model.set_model_preprocess_cfg(model, config["preprocess_cfg"])
+    tokenizer = open_clip.tokenizer.HFTokenizer(
+        str(source), context_length=RECIPE["context_length"]
+    )
+    info = {
+        "name": presets.FASHION_LITE,
+        "identity": presets.clip_lite_identity(),
+        "context_length": RECIPE["context_length"],
+        "aligned": True,
+    }
+    return presets.Clip(model.to(device).eval(), presets.lite_preprocess(), tokenizer, info)
+
+
+def align(
+    clip: presets.Clip,
+    kept: np.ndarray,
+    text: np.ndarray,
+    train: np.ndarray,
+    validation: np.ndarray,
+    device,
+):
+    """Trains ``clip`` in place: its heads, then with them the last stage of its image tower.
+
+    The heads first, on features as they come, so that the gradient which then reaches the stage
+    is no longer that of chance (Kumar et al., ICLR 2022).
+
+    Parameters: kept: what ``ImageTower.start`` gives of each picture, (n, s); text: features of
+    the text tower, (n, 384); train, validation: row numbers. Of either step the epoch with the
+    lowest contrastive loss on the validation rows is kept. Deterministic for a seed on a device.
+    Returns the History of :func:`common.training.fit` of the second step, with the seconds of both.
+    """
+    seed, model = RECIPE["seed"], clip.model
+    # Negatives come from the batch, and their share of the matrix grows with its square.
+    validation = np.random.default_rng(seed).permutation(validation)[:_LARGEST_VALIDATION]
+    stage = towers.LastStage(model.visual.trunk, Pixels(clip.preprocess)).to(device)
+    image_tower, _ = towers.of_clip(clip)
+    seen = np.concatenate([train, validation])
+    features = np.zeros((len(kept), model.visual.trunk.num_features), np.float32)
+    features[seen] = image_tower.finish(kept[seen])
+
+    def step(network, image, recipe):
+        pairs = [torch.from_numpy(rows) for rows in (image, text)]
+
+        def side(rows: np.ndarray, size: int, shuffle: bool):
+            return tensor_batches(tuple(p[rows] for p in pairs), None, size, shuffle, seed)
+
+        config = TrainConfig(
+            epochs=recipe["epochs"],
+            # Few products still make some steps an epoch.
+            batch_size=min(recipe["batch_size"], max(64, len(train) // 6)),
+            lr=recipe["lr"],
+            weight_decay=RECIPE["weight_decay"],
+            schedule="onecycle",
+        )
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            return fit(
+                network,
+                side(train, config.batch_size, True),
+                side(validation, _AT_ONCE, False) if len(validation) else None,
+                _contrastive,
+                config,
+                device,
+                progress="aligning",
+            )
+
+    model.requires_grad_(False)
+    first = step(_Pair(model, nn.Identity()), features, RECIPE["heads"])
+    second = step(_Pair(model, stage), kept, RECIPE["stage"])
+    model.requires_grad_(True)
+    second.seconds += first.seconds
+    return second
+
+
+def save(model: nn.Module, folder: Path) -> Path:
+    """Writes ``model`` as an open_clip folder: configuration, tokenizer, safetensors.
+
+    Returns the path of the weights, which are written last.
+    """
+    from safetensors.torch import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in _TOKENIZER_FILES:
+        with atomic(folder / name) as temporary:
+            shutil.copyfile(presets.minilm_folder() / name, temporary)
+    write_json(_config(str(folder.resolve())), folder / "open_clip_config.json")
+    path = folder / presets.OPEN_CLIP_WEIGHTS
+    weights = {
+        name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
+    }
+    with atomic(path) as temporary:
+        save_file(weights, temporary)
+    return path
+
+
+class _Pair(nn.Module):
+    """The trainable part of the model: the last stage of the image tower, and both heads."""
+
+    def __init__(self, model: nn.Module, stage: nn.Module):
+        super().__init__()
+        self.stage, self.image, self.text = stage, model.visual.head, model.text.proj
+        self.logit_scale = model.logit_scale
+        self.requires_grad_(True)
+
+    def train(self, mode: bool = True):
+        super().train(mode)
+        self.stage.eval()  # its batch norms keep what they know of a million pictures
+        return self
+
+    def forward(self, image, text):
+        drop = nn.functional.dropout
+        image = self.stage(image.float())
+        return {
+            "image": self.image(drop(image, RECIPE["dropout"], self.training)),
+            "text": self.text(drop(text, RECIPE["dropout"], self.training)),
+            "scale": self.logit_scale.exp().expand(len(image)),
+        }
+
+
+def _contrastive(outputs: dict, _targets) -> torch.Tensor:
+    image, text = (nn.functional.normalize(outputs[side], dim=-1) for side in ("image", "text"))
+    logits = outputs["scale"][0].clamp(max=100) * image @ text.T
+    wanted = torch.arange(len(logits), device=logits.device)
+    cross_entropy = nn.functional.cross_entropy
+    return (cross_entropy(logits, wanted) + cross_entropy(logits.T, wanted)) / 2
+
+
+def _config(text_folder: str) -> dict:
+    """open_clip's configuration file."""
+    return {
+        "model_cfg": {
+            "embed_dim": RECIPE["embed_dim"],
+            "vision_cfg": {
+                "timm_model_name": presets.CNN["embedded"],
+                "timm_model_pretrained": False,
+                "timm_pool": "",
+                "timm_proj": "linear",
+                "image_size": list(presets.LITE_IMAGE_SIZE),
+            },
+            "text_cfg": {
+                "hf_model_name": text_folder,
+                "hf_model_pretrained": False,
+                "hf_tokenizer_name": text_folder,
+                "hf_proj_type": "linear",
+                "hf_pooler_type": "mean_pooler",
+                "context_length": RECIPE["context_length"],
+            },
+        },
+        "preprocess_cfg": json.loads(json.dumps(presets.LITE_PREPROCESS)),
+    }

@@ -1,0 +1,270 @@
+"""Features of pictures and texts, computed once per row and kept (see ``rowcache``)."""
+
+import argparse
+import copy
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from timm.layers import BatchNormAct2d
+from timm.models import EfficientNet
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+from tqdm import tqdm
+
+from common.embed.cache import RowCache, file_stamp
+from common.embed.images import Pixels, batches
+from common.presets import Backbone, Clip
+from common.training import mixed_precision
+
+IMAGE_BATCH, TEXT_BATCH = 64, 64
+_CHUNK, _FINISHED = 4096, 256
+_WIDTH_STEP = 16  # tokens
+_STRIDE = 32  # pixels of the picture to a cell of an EfficientNet's last maps
+
+
+class ImageTower:
+    """Pixels -> features of one network, in two steps: :meth:`start`, then :meth:`finish`.
+
+    What the first gives is kept row by row. Of most networks that is all, and the second changes
+    nothing. EfficientNet is cut before its last stage, a ninth of its work: the embedded CLIP
+    trains that stage, the CNN stages use it as it came, and both go on from the same rows.
+
+    Mixed precision as in training; channels last; the batch norms of the packaged EfficientNet
+    are folded into its convolutions (the same function, half as fast again).
+    """
+
+    def __init__(self, module: nn.Module, preprocess, identity: dict):
+        self.device = next(module.parameters()).device
+        module = _folded(module).to(memory_format=torch.channels_last).eval()
+        self.pixels = Pixels(preprocess)
+        self._start, self._finish, self.identity = module, nn.Identity(), identity
+        if isinstance(module, EfficientNet):
+            self._start = nn.Sequential(
+                module.conv_stem, module.bn1, *module.blocks[:-1], nn.Flatten()
+            )
+            self._finish = LastStage(module, self.pixels)
+            self.identity = {**identity, "kept": "before the last stage"}
+
+    def __call__(self, batch: torch.Tensor) -> np.ndarray:
+        """uint8 (n, 3, height, width) -> features, float32 (n, d)."""
+        return self.finish(self.start(batch))
+
+    @torch.inference_mode()
+    def start(self, batch: torch.Tensor) -> np.ndarray:
+        """uint8 (n, 3, height, width) -> float32 (n, s), what is kept."""
+        with _autocast(self.device):
+            kept = self._start(self.pixels.normalise(batch, self.device))
+        return kept.float().cpu().numpy()
+
+    @torch.inference_mode()
+    def finish(self, kept: np.ndarray) -> np.ndarray:
+        """Kept rows (n, s) -> features, float32 (n, d); NaN rows stay NaN."""
+        parts = []
+        for rows in torch.from_numpy(kept).split(_FINISHED):
+            with _autocast(self.device):
+                parts.append(self._finish(rows.to(self.device).float()).float().cpu())
+        return torch.cat(parts).numpy()
+
+
+class TextTower:
+    """Texts -> features of one network."""
+
+    def __init__(self, module: nn.Module, tokenizer, identity: dict, pad: int | None = None):
+        self.device = next(module.parameters()).device
+        self.module, self.tokenizer, self.identity, self.pad = module, tokenizer, identity, pad
+
+    @torch.inference_mode()
+    def __call__(self, texts: Sequence[str]) -> np.ndarray:
+        """n texts -> float32 (n, d)."""
+        tokens = self.tokenizer(list(texts))
+        if self.pad is not None:
+            # The padding is masked, so the columns that hold nothing else cost time only. They go
+            # by sixteens: oneDNN keeps a compiled kernel of every width it has met, which for one
+            # width a batch comes to gigabytes.
+            longest = int((tokens != self.pad).sum(1).max())
+            tokens = tokens[:, : -(-longest // _WIDTH_STEP) * _WIDTH_STEP]
+        with _autocast(self.device):
+            features = self.module(tokens.to(self.device))
+        return features.float().cpu().numpy()
+
+    def truncated(self, texts: Sequence[str]) -> int:
+        """How many of the texts are longer than the context, so that their end is not read."""
+        context = self.tokenizer.context_length
+        # A token has at least one letter: shorter texts fit whatever they say.
+        long = [text for text in texts if len(text) > context - 2]
+        if hasattr(self.tokenizer, "tokenizer"):  # from transformers
+            # verbose=False: that a text is too long is what is being counted.
+            read = self.tokenizer.tokenizer
+            counted = read(long, truncation=False, verbose=False).input_ids if long else []
+            return sum(len(tokens) > context for tokens in counted)
+        return sum(len(self.tokenizer.encode(text)) + 2 > context for text in long)
+
+
+class _PooledText(nn.Module):
+    """A transformers text tower of open_clip up to, not including, its projection."""
+
+    def __init__(self, text: nn.Module):
+        super().__init__()
+        self.transformer, self.pooler = text.transformer, text.pooler
+        self.pad = text.config.pad_token_id
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        mask = (tokens != self.pad).long()
+        return self.pooler(self.transformer(input_ids=tokens, attention_mask=mask), mask)
+
+
+class _TextOf(nn.Module):
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.model = model
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        return self.model.encode_text(tokens)
+
+
+def of_clip(clip: Clip) -> tuple[ImageTower, TextTower]:
+    """The two towers of a CLIP; of our own CLIP without the heads, which are trained later."""
+    model, identity = clip.model, clip.info["identity"]
+    if clip.info["aligned"]:
+        return (
+            ImageTower(model.visual.trunk, clip.preprocess, identity["image"]),
+            TextTower(
+                _PooledText(model.text),
+                clip.tokenizer,
+                identity["text"],
+                model.text.config.pad_token_id,
+            ),
+        )
+    return (
+        ImageTower(model.visual, clip.preprocess, {"clip image": identity}),
+        TextTower(_TextOf(model), clip.tokenizer, {"clip text": identity}),
+    )
+
+
+def heads_of(clip: Clip) -> tuple[nn.Module, nn.Module]:
+    """What turns the features of :func:`of_clip` into embeddings, for pictures and for texts."""
+    if clip.info["aligned"]:
+        return clip.model.visual.head, clip.model.text.proj
+    return nn.Identity(), nn.Identity()
+
+
+@torch.inference_mode()
+def project(features: np.ndarray, head: nn.Module, device: torch.device) -> np.ndarray:
+    """Features (n, d) -> embeddings (n, e), float32, rows L2-normalised; NaN rows stay NaN."""
+    chunks = torch.from_numpy(features).split(_CHUNK)
+    parts = [nn.functional.normalize(head(chunk.to(device)), dim=-1).cpu() for chunk in chunks]
+    return torch.cat(parts).numpy()
+
+
+def of_cnn(backbone: Backbone) -> ImageTower:
+    """A CNN without its classifier, frozen."""
+    return ImageTower(backbone.module, backbone.preprocess, backbone.identity)
+
+
+def image_features(
+    args: argparse.Namespace, files: Sequence[Path], tower: ImageTower
+) -> tuple[np.ndarray, dict[int, str]]:
+    """Features (n_files, d) float32, and {position: reason} of broken files, whose rows are NaN."""
+    kept, reasons = image_starts(args, files, tower)
+    return tower.finish(kept), reasons
+
+
+def image_starts(
+    args: argparse.Namespace, files: Sequence[Path], tower: ImageTower
+) -> tuple[np.ndarray, dict[int, str]]:
+    """What :meth:`ImageTower.start` gives, float16 (n_files, s), and the reasons as above.
+
+    A file counts as changed when its size or its time does.
+    """
+    cache = _cache(args, tower.identity)
+    keys = [hashlib.sha256(file_stamp(file).encode()).digest() for file in files]
+    missing = cache.missing(keys)
+    reasons: dict[bytes, str] = {}
+    with _bar(len(missing), "images") as bar:
+        wanted = [files[position] for position in missing]
+        for positions, batch, broken in batches(wanted, tower.pixels, IMAGE_BATCH):
+            if batch is not None:
+                cache.put([keys[missing[p]] for p in positions], tower.start(batch))
+            reasons |= {keys[missing[p]]: reason for p, reason in broken.items()}
+            bar.update(len(positions) + len(broken))
+    by_row = {row: reasons[key] for row, key in enumerate(keys) if key in reasons}
+    return cache.take(keys, np.float16), by_row
+
+
+def text_features(args: argparse.Namespace, texts: Sequence[str], tower: TextTower) -> np.ndarray:
+    """Features (n_texts, d) float32; texts of similar length share a batch."""
+    cache = _cache(args, tower.identity)
+    keys = [hashlib.sha256(text.encode()).digest() for text in texts]
+    missing = sorted(cache.missing(keys), key=lambda position: len(texts[position]))
+    with _bar(len(missing), "texts") as bar:
+        for start in range(0, len(missing), TEXT_BATCH):
+            batch = missing[start : start + TEXT_BATCH]
+            cache.put([keys[p] for p in batch], tower([texts[p] for p in batch]))
+            bar.update(len(batch))
+    return cache.take(keys)
+
+
+def _cache(args: argparse.Namespace, identity: dict) -> RowCache:
+    name = re.sub(r"[^\w.-]+", "-", str(identity.get("name") or next(iter(identity))))
+    mark = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+    return RowCache(args.paths.cache / f"{name}-{mark}.sqlite")
+
+
+def _bar(total: int, unit: str) -> tqdm:
+    # disable=None: no bar where nobody watches (no terminal).
+    return tqdm(total=total, desc="embedding", unit=f" {unit}", leave=False, disable=None)
+
+
+def _autocast(device: torch.device):
+    dtype = mixed_precision(device)
+    return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)
+
+
+def _folded(module: nn.Module) -> nn.Module:
+    """A copy with each batch norm folded into the convolution before it (EfficientNet only).
+
+    Its stem and first stage stay in float32 where the rest is computed in bfloat16: they make
+    two thirds of the rounding error and a tenth of the work.
+    """
+    if not isinstance(module, EfficientNet):
+        return module
+    module = copy.deepcopy(module)
+    for parent in list(module.modules()):
+        previous = None
+        for name, child in list(parent.named_children()):
+            if isinstance(child, BatchNormAct2d):
+                setattr(parent, previous, fuse_conv_bn_eval(getattr(parent, previous), child))
+                setattr(parent, name, child.act)
+            previous = name
+    module.conv_stem = _InFloat32(module.conv_stem)
+    module.blocks[0] = _InFloat32(module.blocks[0])
+    return module
+
+
+class LastStage(nn.Module):
+    """The end of an EfficientNet: rows (n, s) of what its other stages give -> features (n, d)."""
+
+    def __init__(self, trunk: EfficientNet, pixels: Pixels):
+        super().__init__()
+        self.stage, self.conv, self.norm = trunk.blocks[-1], trunk.conv_head, trunk.bn2
+        self.pool = trunk.global_pool
+        self.cells = tuple(-(-size // _STRIDE) for size in (pixels.height, pixels.width))
+
+    def forward(self, rows: torch.Tensor) -> torch.Tensor:
+        maps = rows.unflatten(1, (-1, *self.cells)).contiguous(memory_format=torch.channels_last)
+        return self.pool(self.norm(self.conv(self.stage(maps))))
+
+
+class _InFloat32(nn.Module):
+    def __init__(self, module: nn.Module):
+        super().__init__()
+        self.module = module
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(inputs.device.type, enabled=False):
+            return self.module(inputs.float())

@@ -1,0 +1,140 @@
+"""What the two CNN stages share: a frozen backbone's features, or photos for a trained one."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from functools import partial
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+from torchvision.transforms import v2
+
+from common import cli, presets
+from common.artifacts import StageError
+from common.dataset import Dataset
+from common.embed import encoders as towers
+from common.embed.images import Pixels, decode, step_back, worker_count
+from common.labels.multitask import Model, array_batches, run_models
+from common.training import TrainConfig
+
+FROZEN = TrainConfig(epochs=60, batch_size=256, lr=1e-3, weight_decay=0.01, patience=8)
+HEAD = {"hidden": 512, "dropout": 0.3}
+IN_USE = {"lr": FROZEN.lr, "weight_decay": FROZEN.weight_decay, **HEAD}
+FINETUNED = TrainConfig(
+    epochs=5, batch_size=32, lr=3e-4, weight_decay=0.05, schedule="onecycle", grad_clip=1.0
+)
+
+
+def run(args, stage: str, data: Dataset, name: str, network: Callable, *others: np.ndarray):
+    """Train and score a CNN by the classification protocol, frozen or with `--finetune`.
+
+    Args:
+        network: (n_features, classes, backbone or None) -> module that takes an image, or its
+            features without a backbone, and one row of each of `others` (n_rows, d).
+    """
+    if args.tune and args.finetune:
+        raise StageError("--tune looks for settings of the frozen backbone: leave out --finetune")
+    backbone = presets.cnn(args, cli.device(args))
+    files = [args.paths.raw / path for path in data.table["image_path"]]
+    if args.finetune:
+        # Each fit begins with the weights as they came.
+        model = Model(
+            f"{name}, fine-tuned",
+            lambda classes: network(backbone.dim, classes, backbone=copy.deepcopy(backbone.module)),
+            partial(PhotoBatches, files, Pixels(backbone.preprocess), others),
+            FINETUNED,
+            resumable=True,
+        )
+    else:
+        features, broken = towers.image_features(args, files, towers.of_cnn(backbone))
+        if broken:
+            raise StageError(f"{files[min(broken)]} cannot be decoded any more; run with --force")
+        batches = array_batches(features, *others, batch_size=FROZEN.batch_size)
+
+        def frozen(head: dict, config: TrainConfig) -> Model:
+            return Model(name, partial(network, backbone.dim, **head), batches, config)
+
+        if args.tune:
+            from common.labels.tuning import search_networks  # and Optuna with it
+
+            search_networks(args, stage, data, lambda trial: frozen(*suggest(trial)), name, IN_USE)
+            return
+        model = frozen(HEAD, FROZEN)
+    # Both recipes, so that the rows of one stay where the other is run.
+    recipes = {"frozen": {**asdict(FROZEN), **HEAD}, "fine-tuned": asdict(FINETUNED)}
+    run_models(args, stage, data, [model], {"backbone": backbone.identity, **recipes})
+
+
+def suggest(trial) -> tuple[dict, TrainConfig]:
+    """Settings of a head on frozen features, and of its training, for an Optuna trial."""
+    head = {
+        "hidden": trial.suggest_categorical("hidden", (256, 512, 1024)),
+        "dropout": trial.suggest_float("dropout", 0.1, 0.7),
+    }
+    lr = trial.suggest_float("lr", 2e-4, 5e-3, log=True)
+    weight_decay = trial.suggest_float("weight_decay", 1e-3, 0.3, log=True)
+    return head, replace(FROZEN, lr=lr, weight_decay=weight_decay)
+
+
+class PhotoBatches:
+    """Re-iterable batches of photos read from disk: ((photos, *others), targets).
+
+    Photos are float (n, 3, height, width), normalised. In training (`shuffle`) each is flipped and
+    cropped at random, since a garment stays what it is; every pass has another order, which
+    depends on `seed` and the number of the pass only.
+    """
+
+    def __init__(self, files, pixels: Pixels, others, rows, targets, shuffle: bool, seed: int):
+        self.shuffle, self.seed, self.epoch, self.pixels = shuffle, seed, 0, pixels
+        height, width = pixels.height, pixels.width
+        shape = width / height
+        augment = v2.Compose(
+            [
+                v2.RandomHorizontalFlip(),
+                v2.RandomResizedCrop((height, width), (0.7, 1.0), (0.9 * shape, 1.1 * shape)),
+            ]
+        )
+        self.photos = _Photos(files, pixels, others, rows, targets, augment if shuffle else None)
+        # A batch of one row has no variance for batch norm.
+        self.drop_last = shuffle and len(rows) > FINETUNED.batch_size
+
+    def _loader(self) -> DataLoader:
+        order = torch.Generator().manual_seed(self.seed * 100_003 + self.epoch)
+        return DataLoader(
+            self.photos,
+            FINETUNED.batch_size,
+            shuffle=self.shuffle,
+            drop_last=self.drop_last,
+            generator=order,
+            num_workers=worker_count(len(self.photos)),
+            worker_init_fn=step_back,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def __len__(self) -> int:
+        return len(self._loader())
+
+    def __iter__(self):
+        loader = self._loader()
+        self.epoch += self.shuffle
+        for (photos, *others), targets in loader:
+            photos = self.pixels.normalise(photos, torch.device("cpu"))
+            yield (photos, *others), targets or None
+
+
+class _Photos(torch.utils.data.Dataset):
+    def __init__(self, files, pixels, others, rows, targets, augment):
+        self.files, self.pixels, self.others = files, pixels, others
+        self.rows, self.targets, self.augment = rows, targets or {}, augment
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, position: int):
+        row = self.rows[position]
+        photo = decode(self.files[row], self.pixels)
+        if self.augment is not None:
+            photo = self.augment(photo)
+        others = (torch.tensor(array[row], dtype=torch.float32) for array in self.others)
+        return (photo, *others), {task: y[position] for task, y in self.targets.items()}

@@ -1,0 +1,223 @@
+"""Networks of the classification stages: CNN, multimodal CNN, CLIP Fusion, kernel fusion.
+
+Each returns {task: logits (n, n_classes)} and keeps in `arguments` what rebuilds it.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from common.kernel_ridge import LEFT_OUT_BY_NONE, KernelRidge, PrincipalComponents
+
+LEAST_SCORE = 1e-2  # of a class: a regression also says less than nothing
+# Which of the three blocks a machine of `KernelFusion` sees: image, text, words.
+KERNELS = {"both": (0, 1, 2), "photo": (0,), "text": (1, 2)}
+
+
+class TaskHeads(nn.ModuleDict):
+    """One linear head per task on shared features (n, n_features)."""
+
+    def __init__(self, n_features: int, classes: dict[str, int]):
+        super().__init__({task: nn.Linear(n_features, count) for task, count in classes.items()})
+
+    def forward(self, features: Tensor) -> dict[str, Tensor]:
+        return {task: head(features) for task, head in self.items()}
+
+
+class CNN(nn.Module):
+    """Image classifier: convolutional backbone, one hidden layer, a head per task.
+
+    Args:
+        n_features: width of the backbone's pooled features.
+        classes: {task: number of classes}.
+        backbone: images (n, 3, h, w) -> features (n, n_features), trained along. None where it
+            is frozen: the network then takes its features, which were computed once.
+    """
+
+    def __init__(
+        self,
+        n_features: int,
+        classes: dict[str, int],
+        backbone: nn.Module | None = None,
+        hidden: int = 512,
+        dropout: float = 0.3,
+    ):
+        super().__init__()
+        self.arguments = {
+            "n_features": n_features,
+            "classes": classes,
+            "hidden": hidden,
+            "dropout": dropout,
+        }
+        self.backbone = backbone or nn.Identity()
+        self.norm = nn.LayerNorm(n_features)
+        self.mlp = _mlp(n_features, (hidden,), dropout)
+        self.heads = TaskHeads(hidden, classes)
+
+    def forward(self, image: Tensor) -> dict[str, Tensor]:
+        return self.heads(self.mlp(self.norm(self.backbone(image))))
+
+
+class MultimodalCNN(nn.Module):
+    """`CNN` whose image features are joined with the text embedding before the hidden layer."""
+
+    def __init__(
+        self,
+        n_features: int,
+        classes: dict[str, int],
+        text_dim: int,
+        backbone: nn.Module | None = None,
+        hidden: int = 512,
+        dropout: float = 0.3,
+    ):
+        super().__init__()
+        self.arguments = {
+            "n_features": n_features,
+            "text_dim": text_dim,
+            "classes": classes,
+            "hidden": hidden,
+            "dropout": dropout,
+        }
+        self.backbone = backbone or nn.Identity()
+        self.image_norm, self.text_norm = nn.LayerNorm(n_features), nn.LayerNorm(text_dim)
+        self.mlp = _mlp(n_features + text_dim, (hidden,), dropout)
+        self.heads = TaskHeads(hidden, classes)
+
+    def forward(self, image: Tensor, text: Tensor) -> dict[str, Tensor]:
+        image = self.image_norm(self.backbone(image))
+        return self.heads(self.mlp(torch.cat([image, self.text_norm(text)], dim=1)))
+
+
+class ClipFusion(nn.Module):
+    """CLIP Fusion: LayerNorm on image and text embedding, a fusion MLP, a head per task.
+
+    A row of NaN stands for a photo or a text that is not there; a learned token takes its place.
+    In training a modality of a row goes missing with probability `modality_dropout` (never
+    both), so that a listing without text or without photo still gets a good answer (Neverova
+    et al., "ModDrop: adaptive multi-modal gesture recognition", TPAMI 2016).
+
+    Args:
+        image_dim, text_dim: widths of the two embeddings.
+        classes: {task: number of classes}.
+    """
+
+    def __init__(
+        self,
+        image_dim: int,
+        text_dim: int,
+        classes: dict[str, int],
+        widths: tuple[int, ...] = (512, 256),
+        dropout: float = 0.5,
+        modality_dropout: float = 0.2,
+    ):
+        super().__init__()
+        self.arguments = {
+            "image_dim": image_dim,
+            "text_dim": text_dim,
+            "classes": classes,
+            "widths": list(widths),
+            "dropout": dropout,
+            "modality_dropout": modality_dropout,
+        }
+        self.modality_dropout = modality_dropout
+        self.image_norm, self.text_norm = nn.LayerNorm(image_dim), nn.LayerNorm(text_dim)
+        self.no_image = nn.Parameter(torch.zeros(image_dim))
+        self.no_text = nn.Parameter(torch.zeros(text_dim))
+        self.mlp = _mlp(image_dim + text_dim, tuple(widths), dropout)
+        self.heads = TaskHeads(widths[-1], classes)
+
+    def forward(self, image: Tensor, text: Tensor) -> dict[str, Tensor]:
+        image_missing, text_missing = image.isnan().any(dim=1), text.isnan().any(dim=1)
+        if self.training and self.modality_dropout:
+            both = ~(image_missing | text_missing)
+            draw = torch.rand(len(image), device=image.device)
+            image_missing = image_missing | (both & (draw < self.modality_dropout))
+            text_missing = text_missing | (both & (draw > 1 - self.modality_dropout))
+        # NaN must not reach the norm: its gradient would be NaN even where it is not used.
+        image = self.image_norm(image.nan_to_num())
+        text = self.text_norm(text.nan_to_num())
+        image = torch.where(image_missing[:, None], self.no_image, image)
+        text = torch.where(text_missing[:, None], self.no_text, text)
+        return self.heads(self.mlp(torch.cat([image, text], dim=1)))
+
+
+class KernelFusion(nn.Module):
+    """Image and text embedding and the words of the text to labels, by kernel ridge regression.
+
+    A product is labelled as those most similar in all three are, each by its principal components
+    (`common.kernel_ridge`; a class is a regression on 0 and 1: Rifkin, Yeo and Poggio, "Regularized
+    least-squares classification", 2003). Learnt at once by :meth:`fit`, not in epochs. A row of NaN
+    stands for a photo or a text that is not there: a machine that has learnt from the other alone
+    then answers.
+
+    Args:
+        widths: of the image embedding, of the text embedding, of the rows of words
+            (`common.embed.hashed_words`).
+        classes: {task: number of classes}.
+        components: of each of the three, at most.
+        landmarks: of each `KernelRidge`; what `fit` found.
+    """
+
+    def __init__(
+        self, widths: list[int], classes: dict[str, int], components: int, landmarks: int = 0
+    ):
+        super().__init__()
+        self.arguments = {
+            "widths": list(widths),
+            "classes": classes,
+            "components": components,
+            "landmarks": landmarks,
+        }
+        self.classes = classes
+        self.reduce = PrincipalComponents(widths, components)
+        self.register_buffer("mean", torch.zeros(sum(widths)))
+        self.register_buffer("shares", torch.zeros(sum(classes.values())))
+        counts = self.reduce.counts
+        self.kernels = nn.ModuleDict(
+            {
+                name: KernelRidge([counts[one] for one in seen], landmarks, 1, len(self.shares))
+                for name, seen in KERNELS.items()
+            }
+        )
+
+    def fit(self, inputs: tuple[Tensor, ...], targets: dict[str, Tensor], seed: int) -> None:
+        """inputs: what `forward` takes, without NaN; targets: {task: class index (n,)}."""
+        features = torch.cat(inputs, dim=1)
+        self.mean = features.mean(dim=0)
+        features -= self.mean
+        spreads = self.reduce.fit([features], torch.ones_like(self.mean))
+        blocks = self.reduce(features).split(self.reduce.counts, dim=1)
+        wanted = [functional.one_hot(targets[task], count) for task, count in self.classes.items()]
+        wanted = torch.cat(wanted, dim=1).float()
+        self.shares = wanted.mean(dim=0)
+        fold = torch.full((len(features),), LEFT_OUT_BY_NONE)
+        for name, seen in KERNELS.items():
+            own, stretch = (
+                torch.cat([part[one] for one in seen], -1) for part in (blocks, spreads)
+            )
+            counts = self.kernels[name].blocks
+            self.kernels[name], _ = KernelRidge.fit(
+                own, counts, stretch, wanted - self.shares, fold, seed
+            )
+        self.arguments["landmarks"] = len(self.kernels["both"].landmarks)
+
+    def forward(self, image: Tensor, text: Tensor, words: Tensor) -> dict[str, Tensor]:
+        features = torch.cat([image, text, words], dim=1) - self.mean
+        blocks = self.reduce(features).split(self.reduce.counts, dim=1)
+        photo, told = ~image[:, 0].isnan(), ~text[:, 0].isnan()
+        scores = self.shares.repeat(len(image), 1)  # of what is given nothing of
+        given = {"both": photo & told, "photo": photo & ~told, "text": told & ~photo}
+        for name, rows in given.items():
+            if rows.any():
+                own = torch.cat([blocks[one][rows] for one in KERNELS[name]], dim=1)
+                scores[rows] += self.kernels[name](own)[:, 0]
+        parts = scores.clamp(min=LEAST_SCORE).log().split(list(self.classes.values()), dim=1)
+        return dict(zip(self.classes, parts, strict=True))
+
+
+def _mlp(n_features: int, widths: tuple[int, ...], dropout: float) -> nn.Sequential:
+    layers = []
+    for width in widths:
+        layers += [nn.Linear(n_features, width), nn.GELU(), nn.Dropout(dropout)]
+        n_features = width
+    return nn.Sequential(*layers)

@@ -1,0 +1,156 @@
+"""Audit: does a text give its own price away, and do the splits share products?
+
+A listing that is to be priced does not say its price. The audit looks for two things in the
+text of every row: an amount of money in any wording ("Rs. 1,899", "$20", "50% OFF"), and the
+row's own price as a number, in each of the currencies and formats that the price has been
+through (USD, EUR, rupees, H&M's scaled value). :func:`without_prices` removes both, and
+:func:`audit` proves on every run that none is left. The study's text fails it by construction
+(https://www.kaggle.com/datasets/paramaggarwal/fashion-product-images-dataset: `price` is the
+target in 83 % of the products).
+"""
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from common.artifacts import StageError
+from common.merge.currency import EUR_TO_USD, HNM_TO_EUR, INR_TO_USD
+
+_AMOUNT = r"\d+(?:[.,]\d+)*"
+_CURRENCY = r"(?:rs\.?|inr|usd|us\$|eur|euros?|gbp|mrp|rupees?|dollars?|[$€£₹])"
+MONEY = re.compile(
+    rf"""
+    (?<!\w)(?:list(?:ed)?\s+|selling\s+|discounted\s+)?(?:price|m\.?r\.?p\.?)\b\s*
+        (?:(?:is|of|at|just|only|[:=\-])\s*)*{_CURRENCY}?\s*{_AMOUNT}(?:\s*{_CURRENCY})?(?:/-)?
+    | (?<!\w){_CURRENCY}\s*:?\s*{_AMOUNT}(?:\s*/-)?     # Rs. 1,899   $20   EUR 9.99   Rs 999/-
+    | (?<![\w.,]){_AMOUNT}\s*(?:{_CURRENCY}(?!\w)|/-)  # 20 USD   1899 rupees   999/-
+    | (?<![\w.,])\d+(?:\.\d\d)?:-                       # 19.99:- (H&M)
+    | (?<!\w)(?:up\s?to\s+|flat\s+)?{_AMOUNT}\s*(?:%|percent)\s*(?:off|discount)\b
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+# A number that may be a price: "100%", "150 ml" and "100 denier" are not.
+_NUMBER = re.compile(
+    rf"(?<![\w.,]){_AMOUNT}(?!\w|\s*%|\s*(?:percent|ml|cm|mm|gm?|kg|den(?:ier)?)\b)",
+    re.IGNORECASE,
+)
+
+
+def amounts(usd: float, inr: Iterable[float] = ()) -> set[str]:
+    """The numbers that would give a price away, as :func:`_plain` writes them.
+
+    ``usd``: the price; ``inr``: prices in rupees that the row is known by (list, discounted).
+    USD and EUR count to the cent and, like rupees, as whole numbers from 100 up: below, "9" or
+    "20" says nothing.
+    """
+    eur = usd / EUR_TO_USD
+    found = {f"{usd:.2f}", f"{eur:.2f}", f"{usd:.4f}"}
+    found |= {f"{eur / HNM_TO_EUR:.{digits}f}" for digits in (4, 5, 6, 16)}
+    for value in (usd, eur, usd / INR_TO_USD, *inr):
+        found |= {f"{value:.2f}", f"{value:.0f}"} if value >= 100 else set()
+    return {_plain(number) for number in found}
+
+
+def _plain(number: str) -> str:
+    """``1,899.00`` -> ``1899``, ``19,90`` -> ``19.9``."""
+    if re.fullmatch(r"\d+,\d\d", number):  # decimal comma
+        number = number.replace(",", ".")
+    number = number.replace(",", "")
+    return number.rstrip("0").rstrip(".") if "." in number else number
+
+
+def _own(text: str, own: set[str]) -> list[re.Match]:
+    found = (match for match in _NUMBER.finditer(text))
+    # 20 could be anything; 20.00 is a price.
+    return [m for m in found if _plain(m[0]) in own and len(m[0]) > 2]
+
+
+def without_prices(text: str, own: set[str]) -> str:
+    """``text`` without amounts of money and without the numbers in ``own``."""
+    kept = MONEY.sub(" ", text)
+    for match in reversed(_own(kept, own)):
+        kept = kept[: match.start()] + " " + kept[match.end() :]
+    return text if kept == text else " ".join(kept.split())
+
+
+def leaky_rows(table: pd.DataFrame, columns: Iterable[str] = ("title", "description")) -> pd.Series:
+    """Per row what its text gives away: ``own price``, ``amount of money`` or ""."""
+    verdicts = []
+    texts = map(" ".join, zip(*(table[name] for name in columns), strict=True))
+    for text, usd in zip(texts, table["price_usd"], strict=True):
+        own = bool(_own(text, amounts(usd)))
+        verdicts.append("own price" if own else "amount of money" if MONEY.search(text) else "")
+    return pd.Series(verdicts, index=table.index)
+
+
+def shared_across_sides(table: pd.DataFrame) -> dict[str, int]:
+    """How many products, groups and whole texts lie on more than one side of the split."""
+    text = (table["title"] + ". " + table["description"]).str.lower()
+    keys = {"products": table["product_key"], "groups": table["group"], "texts": text}
+    found = {}
+    for name, key in keys.items():
+        pairs = pd.DataFrame({"key": key, "side": table["split"]}).drop_duplicates()
+        found[name] = int((pairs["key"].value_counts() > 1).sum())
+    return found
+
+
+def near_duplicates_across_sides(
+    table: pd.DataFrame, embeddings: np.ndarray, threshold: float = 0.98
+) -> int:
+    """Number of test rows with a training or validation row at least that similar.
+
+    Arguments as of :func:`near_duplicates`.
+    """
+    return int(near_duplicates(table, embeddings, threshold).sum())
+
+
+def near_duplicates(
+    table: pd.DataFrame, embeddings: np.ndarray, threshold: float = 0.98
+) -> np.ndarray:
+    """Which test rows have a training or validation row at least that similar: bool (n_rows,).
+
+    ``embeddings``: (n_rows, d), L2-normalised, in the order of ``table``; rows that are NaN
+    are passed over. ``threshold``: cosine similarity.
+    """
+    usable = ~np.isnan(embeddings[:, 0])
+    tested = usable & (table["split"] == "test").to_numpy()
+    test = np.asarray(embeddings[tested], np.float32)
+    rest = np.asarray(embeddings[usable & (table["split"] != "test").to_numpy()], np.float32)
+    near = np.zeros(len(table), bool)
+    if len(rest) and len(test):
+        blocks = (test[start : start + 1024] @ rest.T for start in range(0, len(test), 1024))
+        near[tested] = np.concatenate([block.max(axis=1) for block in blocks]) >= threshold
+    return near
+
+
+def audit(
+    table: pd.DataFrame,
+    text: str = "clean",
+    split: str = "grouped",
+    columns: Iterable[str] = ("title", "description"),
+) -> dict[str, int]:
+    """Counts what leaks; clean text and the grouped split must leak nothing.
+
+    ``columns``: the text columns a model sees. Returns ``rows``, ``own price``, ``amount of
+    money`` (rows), ``products``, ``groups`` and ``texts`` on more than one side. Raises
+    StageError for a leak in clean text or across a grouped split; the study's text and its
+    random split are only counted.
+    """
+    leaky = leaky_rows(table, columns)
+    report = {"rows": len(table)}
+    report |= {name: int((leaky == name).sum()) for name in ("own price", "amount of money")}
+    report |= shared_across_sides(table)
+    if text == "clean" and (leaky != "").any():
+        keys = table["product_key"][leaky != ""]
+        raise StageError(
+            f"{len(keys)} texts give a price away, such as that of {keys.iloc[0]} "
+            f"({leaky[keys.index[0]]}); run Use_LLM_for_preprocess.py --force"
+        )
+    if split == "grouped" and (report["products"] or report["groups"]):
+        raise StageError(
+            f"{report['products']} products and {report['groups']} groups lie on more than one "
+            "side of the split; run Use_LLM_for_preprocess.py --force"
+        )
+    return report

@@ -1,0 +1,289 @@
+"""Reads the two Kaggle downloads into plain frames, one row per raw row.
+
+- H&M: https://www.kaggle.com/competitions/h-and-m-personalized-fashion-recommendations
+  (``articles.csv``, ``transactions_train.csv``, ``images/012/0123456789.jpg``)
+- Fashion: https://www.kaggle.com/datasets/paramaggarwal/fashion-product-images-dataset
+  (``styles.csv``, ``styles/<id>.json``, ``images/<id>.jpg``)
+
+What a whole file lacks (the download, a column, every row, the zeros of its ids) is a
+:class:`StageError`; what a single row lacks is written in its ``problem`` column and counted
+by :mod:`common.merge.table`. Nothing is dropped here.
+"""
+
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Iterable
+from concurrent.futures import Executor, ProcessPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+from tqdm import tqdm
+
+from common import runtime
+from common.artifacts import StageError
+from common.merge.fashion_json import read_detail
+
+HNM_URL = "https://www.kaggle.com/competitions/h-and-m-personalized-fashion-recommendations"
+FASHION_URL = "https://www.kaggle.com/datasets/paramaggarwal/fashion-product-images-dataset"
+
+ARTICLE_COLUMNS = (
+    "article_id",
+    "product_code",
+    "prod_name",
+    "product_type_name",
+    "graphical_appearance_name",
+    "colour_group_name",
+    "department_name",
+    "index_group_name",
+    "section_name",
+    "garment_group_name",
+    "detail_desc",
+)
+TRANSACTION_COLUMNS = ("article_id", "price")
+STYLE_COLUMNS = (
+    "id",
+    "gender",
+    "masterCategory",
+    "subCategory",
+    "articleType",
+    "baseColour",
+    "season",
+    "year",
+    "usage",
+    "productDisplayName",
+)
+
+PRICE_SCALE = 59_000  # every H&M price is an integer over this
+DEEP_DISCOUNT = 0.5  # of the price that the product has at full price
+FULL_PRICE_QUANTILE = 0.9
+STATISTICS = ("median", "mean", "mode", "high")
+
+
+# --- H&M ---------------------------------------------------------------------------------------
+
+
+def read_articles(folder: Path) -> pd.DataFrame:
+    """``articles.csv`` as text, one row per article, plus ``image`` and ``problem``.
+
+    ``image`` is the image's path relative to ``folder``, or "" when there is none.
+    """
+    path = folder / "articles.csv"
+    _check_header(path, ARTICLE_COLUMNS, HNM_URL)
+    try:
+        articles = pd.read_csv(path, dtype=str, keep_default_na=False, usecols=ARTICLE_COLUMNS)
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise StageError(f"{path} is broken ({error}); download it again from {HNM_URL}") from error
+    ids = articles["article_id"]
+    shortened = ids[ids.str.fullmatch(r"\d{1,9}")]
+    if len(shortened):
+        raise StageError(_lost_zeros(path, len(shortened), shortened.iloc[0]))
+
+    well_formed = ids.str.fullmatch(r"\d{10}")
+    problem = pd.Series("", index=articles.index)
+    problem[~well_formed] = "malformed id"
+    problem[well_formed & ids.duplicated()] = "repeated id"
+    images = _image_names(folder / "images", depth=2)
+    # Only well-formed ids become paths: an id such as ../../x never touches the file system.
+    articles["image"] = [
+        f"images/{i[:3]}/{i}.jpg" if good and f"{i[:3]}/{i}.jpg" in images else ""
+        for i, good in zip(ids, well_formed, strict=True)
+    ]
+    # The first seven digits are the product; the column product_code repeats them.
+    articles["product_code"] = ids.str[:7]
+    return articles.assign(problem=problem)
+
+
+def article_prices(
+    path: Path, statistic: str = "median", memory: str = "500MB"
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """One price per article from all its transactions, out of core, in one pass.
+
+    Prices are scaled: an integer over 59,000, and times 590 the retail price point. The price
+    at which a product sells in full is the 0.9 quantile of all transactions of its variants;
+    transactions below half of it are clearance and do not count. ``statistic`` of the rest:
+    ``median``, ``mean``, ``mode`` (most frequent price, the higher of two) or ``high`` (the
+    full price itself).
+
+    Returns the frame ``article_id, price`` (scaled, as in the file) and the number of
+    transactions by what became of them; the numbers add up to the rows of the file.
+    """
+    if statistic not in STATISTICS:
+        raise ValueError(f"statistic {statistic!r} is none of {', '.join(STATISTICS)}")
+    import duckdb  # for this alone
+
+    header = _check_header(path, TRANSACTION_COLUMNS, HNM_URL)
+    with tempfile.TemporaryDirectory() as spill, duckdb.connect() as db:
+        db.execute("SET memory_limit = ?", [memory])
+        db.execute("SET temp_directory = ?", [spill])
+        db.execute("SET preserve_insertion_order = false")
+        # Few distinct prices per article: the histogram is small whatever the file's length.
+        try:
+            db.execute(_HISTOGRAM, {"path": str(path), "columns": dict.fromkeys(header, "VARCHAR")})
+        except duckdb.InvalidInputException as error:
+            reason = str(error).splitlines()[0]
+            raise StageError(f"{path} is broken ({reason}); download it again") from error
+        lost = db.execute(
+            "SELECT sum(n), any_value(article_id) FROM histogram "
+            r"WHERE regexp_full_match(article_id, '\d{1,9}')"
+        ).fetchone()
+        if lost[0]:
+            raise StageError(_lost_zeros(path, int(lost[0]), lost[1]))
+        db.execute(_FULL_PRICES, {"quantile": FULL_PRICE_QUANTILE, "cut": DEEP_DISCOUNT})
+        counts = db.execute("SELECT state, sum(n)::BIGINT FROM judged GROUP BY state").fetchall()
+        prices = db.execute(_STATISTIC[statistic]).df()
+    if prices.empty:
+        raise StageError(f"{path} holds no usable price; download it again from {HNM_URL}")
+    prices["price"] /= PRICE_SCALE
+    return prices, dict(sorted(counts))
+
+
+# A row without a price, a short row and a price that is no number all read as NULL.
+_HISTOGRAM = f"""
+CREATE TEMP TABLE histogram AS
+SELECT article_id,
+       CASE WHEN isfinite(price) THEN round(price * {PRICE_SCALE})::BIGINT END AS price,
+       count(*) AS n
+FROM (SELECT coalesce(article_id, '') AS article_id, try_cast(price AS DOUBLE) AS price
+      FROM read_csv($path, columns = $columns, auto_detect = false, header = true,
+                    delim = ',', quote = '"', null_padding = true, parallel = true))
+GROUP BY ALL
+"""
+_FULL_PRICES = """
+CREATE TEMP TABLE judged AS
+WITH usable AS (
+    SELECT left(article_id, 7) AS product, price, sum(n) AS n
+    FROM histogram WHERE price > 0 GROUP BY ALL
+), ranked AS (
+    SELECT product, price,
+           sum(n) OVER (PARTITION BY product ORDER BY price) AS upto,
+           sum(n) OVER (PARTITION BY product) AS total
+    FROM usable
+), full_price AS (
+    SELECT product, min(price) AS full_price
+    FROM ranked WHERE upto >= $quantile * total GROUP BY product
+)
+SELECT article_id, price, n, full_price,
+       CASE WHEN price IS NULL THEN 'price missing'
+            WHEN price < 0 THEN 'price negative'
+            WHEN price = 0 THEN 'price zero'
+            WHEN price < $cut * full_price THEN 'deep discount'
+            ELSE 'kept' END AS state
+FROM histogram LEFT JOIN full_price ON product = left(article_id, 7)
+"""
+_STATISTIC = {
+    # Over a histogram: the mean of the lower and the upper median.
+    "median": """
+        SELECT article_id, (min(price) FILTER (2 * upto >= total)
+                            + min(price) FILTER (2 * upto > total)) / 2 AS price
+        FROM (SELECT article_id, price,
+                     sum(n) OVER (PARTITION BY article_id ORDER BY price) AS upto,
+                     sum(n) OVER (PARTITION BY article_id) AS total
+              FROM judged WHERE state = 'kept')
+        GROUP BY article_id ORDER BY article_id""",
+    "mean": """
+        SELECT article_id, sum(price * n) / sum(n) AS price
+        FROM judged WHERE state = 'kept' GROUP BY article_id ORDER BY article_id""",
+    "mode": """
+        SELECT article_id, arg_max(price, (n, price)) * 1.0 AS price
+        FROM judged WHERE state = 'kept' GROUP BY article_id ORDER BY article_id""",
+    "high": """
+        SELECT article_id, any_value(full_price) * 1.0 AS price
+        FROM judged WHERE state = 'kept' GROUP BY article_id ORDER BY article_id""",
+}
+
+
+# --- Fashion -----------------------------------------------------------------------------------
+
+
+def read_styles(folder: Path) -> pd.DataFrame:
+    """``styles.csv`` with what ``styles/<id>.json`` adds, one row per line, all text.
+
+    From the JSON: ``discounted_inr`` and ``list_inr`` (float, rupees), ``brand``,
+    ``age_group``, ``description`` (plain text), ``rating``, ``vat``. ``image`` is the path
+    relative to ``folder`` or ""; ``problem`` says why a row cannot be used, or "".
+    """
+    workers = runtime.cpu_count()
+    # Spawned, not forked: DuckDB and torch may already have threads here.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+        for _ in range(workers):
+            pool.submit(int)  # or they would start only when all that follows is done
+        styles = _split_styles(folder / "styles.csv")
+        ids = styles["id"]
+        well_formed = ids.str.fullmatch(r"\d+")
+        problem = styles.pop("problem")
+        problem[(problem == "") & ~well_formed] = "malformed id"
+        problem[(problem == "") & ids.duplicated()] = "repeated id"
+        images = _image_names(folder / "images", depth=1)
+        styles["image"] = [
+            f"images/{i}.jpg" if good and f"{i}.jpg" in images else ""
+            for i, good in zip(ids, well_formed, strict=True)
+        ]
+        details = pd.DataFrame(_read_details(pool, folder / "styles", ids[problem == ""]))
+    details = details.set_index(problem.index[problem == ""])
+    problem.update(details.pop("problem"))
+    return styles.join(details).assign(problem=problem)
+
+
+def _split_styles(path: Path) -> pd.DataFrame:
+    # Not CSV: the display name, the last field, holds bare commas and quotes.
+    header = _check_header(path, STYLE_COLUMNS, FASHION_URL)
+    if header[-1] != STYLE_COLUMNS[-1]:
+        raise StageError(f"{path}: {STYLE_COLUMNS[-1]} is not the last column; download it again")
+    rows, problems = [], []
+    for line in path.read_text("utf-8-sig", errors="replace").splitlines()[1:]:
+        if not line.strip():
+            continue
+        fields = line.split(",", len(header) - 1)
+        problems.append("" if len(fields) == len(header) else "broken line")
+        rows.append(fields + [""] * (len(header) - len(fields)))
+    if not rows:
+        raise StageError(f"{path} holds no product; download it again from {FASHION_URL}")
+    styles = pd.DataFrame(rows, columns=header, dtype=str)[list(STYLE_COLUMNS)]
+    name = styles["productDisplayName"]
+    quoted = name.str.fullmatch(r'".*"')
+    styles["productDisplayName"] = name.where(~quoted, name.str[1:-1].str.replace('""', '"'))
+    return styles.assign(problem=problems)
+
+
+def _read_details(pool: Executor, folder: Path, ids: Iterable[str]) -> list[dict]:
+    if not folder.is_dir():
+        raise StageError(f"{folder} is missing; download it from {FASHION_URL}")
+    paths = [f"{folder}/{i}.json" for i in ids]
+    details = pool.map(read_detail, paths, chunksize=256)
+    return list(tqdm(details, "styles/*.json", total=len(paths), unit=" files", leave=False))
+
+
+# --- both --------------------------------------------------------------------------------------
+
+
+def _check_header(path: Path, columns: Iterable[str], url: str) -> list[str]:
+    if not path.is_file():
+        raise StageError(f"{path} is missing; download it from {url} (or pass --raw-dir)")
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        header = [name.strip().strip('"') for name in file.readline().split(",")]
+        if not any(header) or not file.read(1):
+            raise StageError(f"{path} is empty; download it again from {url}")
+    missing = [name for name in columns if name not in header]
+    if missing:
+        raise StageError(f"{path} lacks the column {', '.join(missing)}; download it from {url}")
+    return header
+
+
+def _lost_zeros(path: Path, rows: int, example: str) -> str:
+    return (
+        f"{path}: {rows} article ids have lost their leading zero (such as {example}); "
+        "the file was saved by a program that takes ids for numbers, use the original download"
+    )
+
+
+def _image_names(folder: Path, depth: int) -> set[str]:
+    """The ``.jpg`` files ``depth`` folders down, as paths relative to ``folder``."""
+    if not folder.is_dir():
+        raise StageError(f"{folder} is missing; download the images too (or pass --raw-dir)")
+    with os.scandir(folder) as found:
+        if depth == 1:
+            return {entry.name for entry in found if entry.name.endswith(".jpg")}
+        folders = [entry for entry in found if entry.is_dir()]
+    return {f"{one.name}/{name}" for one in folders for name in _image_names(Path(one), depth - 1)}

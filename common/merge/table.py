@@ -1,0 +1,305 @@
+"""One product table from both sources: price in USD, labels, clean text, outliers out.
+
+Prices: H&M's scaled price x 590 (the retail price point in EUR) x 1.15, Fashion's discounted
+price in rupees x 0.011, the study's rates. The colours of an H&M product (``product_code``)
+are one row with one price, the median of its articles' prices, and with the labels, text and
+image of its first article that has an image.
+
+Every raw row ends in the table, or is counted under the first reason that sets it aside.
+"""
+
+import argparse
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from common.artifacts import StageError
+from common.merge import leakage, sources, splits, taxonomy
+from common.merge.currency import EUR_TO_USD, HNM_TO_EUR, INR_TO_USD
+
+COLUMNS = (
+    "product_key",
+    "dataset_source",
+    "title",
+    "description",
+    "image_path",
+    "price_usd",
+    "normalized_gender",
+    "normalized_category",
+    "normalized_usage",
+    "usage_is_native",
+    "brand",
+    "product_type",
+    "section",
+    "appearance",
+    "colour",
+    "split",
+    "group",
+)
+# Tukey's outer fence on log price, within a source: cuts what cannot be a price (0.1 rupees)
+# and leaves both the leather jacket and the hair tie.
+FENCE = 3.0
+# H&M's internal names tell the price or its grade: "Skinny H.W Air 19.99", "Printed Hood B2
+# 24.99:", "LOW PRICE TEE", "Slim 5pkt Midprice", "Price Item Kent".
+_PRICE_IN_NAME = re.compile(
+    r"\b\d+[.,]\d\d(?!\d):?-?|\b(?:low|mid|premium)?\s?price(?:\s+item)?\b", re.IGNORECASE
+)
+
+
+def build(
+    args: argparse.Namespace, study_text: bool = False, statistic: str = "median"
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The product table (`COLUMNS`) of both downloads, and the account of every raw row.
+
+    ``args.paths`` says where the downloads lie. ``study_text`` appends the study's leaky fields
+    (price, rating, VAT) to the Fashion descriptions. ``statistic`` makes the H&M target of the
+    transactions: see :func:`common.merge.sources.article_prices`.
+
+    The account, printed too, has ``source, table, outcome, rows, detail``; the rows of one raw
+    table add up to its file. Raises StageError for a broken download, or when nothing is left.
+    """
+    hnm, hnm_account = _hnm(args.paths.hnm_raw, statistic)
+    fashion, fashion_account = _fashion(args.paths.fashion_raw)
+    table = pd.concat([hnm, fashion], ignore_index=True)
+    account = hnm_account + fashion_account + _remove_prices(table)
+    account = pd.DataFrame(account, columns=["source", "table", "outcome", "rows", "detail"])
+    print(format_account(account), flush=True)
+    if table.empty:
+        raise StageError(f"no product of {args.paths.raw} can be used, for the reasons above")
+    # Before the leaky fields are added, so that both texts are split alike.
+    table["group"] = splits.groups(table)
+    table["split"] = splits.assign(table)
+    if study_text:
+        table["description"] = (table["description"] + table["study_fields"]).str.strip()
+    leakage.audit(table, text="study" if study_text else "clean")
+    return table[list(COLUMNS)], account
+
+
+def format_account(account: pd.DataFrame) -> str:
+    """The account as lines to print."""
+    return "\n".join(
+        f"{row.source:8} {row.table:12} {row.rows:>10,}  {row.outcome}"
+        + (f" ({row.detail})" if row.detail else "")
+        for row in account.itertuples()
+    )
+
+
+# --- the two sources ---------------------------------------------------------------------------
+
+
+def _hnm(folder: Path, statistic: str) -> tuple[pd.DataFrame, list[dict]]:
+    articles = sources.read_articles(folder)
+    prices, transactions = sources.article_prices(folder / "transactions_train.csv", statistic)
+    articles = articles.merge(prices, on="article_id", how="left", validate="many_to_one")
+    usable = articles[articles["problem"] == ""]
+    pictured = usable.sort_values("image", key=lambda image: image == "", kind="stable")
+    first = pictured.drop_duplicates("product_code").sort_index().copy()
+    # Some articles' type is "Unknown"; a variant of the product usually has one.
+    typed = usable[usable["product_type_name"] != taxonomy.HNM_UNTYPED]
+    type_of = typed.drop_duplicates("product_code").set_index("product_code")["product_type_name"]
+    untyped = first["product_type_name"] == taxonomy.HNM_UNTYPED
+    first["product_type_name"] = first["product_type_name"].mask(
+        untyped, first["product_code"].map(type_of).fillna(taxonomy.HNM_UNTYPED)
+    )
+
+    usd = _product_prices(usable)
+    products = pd.DataFrame(
+        {
+            "product_key": "HNM:" + first["product_code"],
+            "dataset_source": "HNM",
+            "title": first["prod_name"],
+            "description": first["detail_desc"],
+            "image_path": _inside(folder, first["image"]),
+            "price_usd": first["product_code"].map(usd),
+            "normalized_gender": _map(
+                taxonomy.hnm_gender, first, "index_group_name", "section_name", "department_name"
+            ),
+            "normalized_category": _map(
+                taxonomy.hnm_category, first, "product_type_name", "garment_group_name"
+            ),
+            "normalized_usage": _map(
+                taxonomy.hnm_usage, first, "section_name", "garment_group_name"
+            ),
+            "usage_is_native": False,
+            "brand": "H&M",
+            "product_type": first["product_type_name"],
+            "section": first["section_name"],
+            "appearance": first["graphical_appearance_name"],
+            "colour": first["colour_group_name"],
+            "list_inr": np.nan,
+            "study_fields": "",
+            "said_gender": first["index_group_name"],
+            "said_usage": "",
+        }
+    )
+    verdict = _judge(products, taxonomy.HNM_DROPPED)
+    # All articles of a product share its verdict; one of them is the row.
+    of_article = verdict.set_index(first["product_code"]).reindex(articles["product_code"])
+    of_article.index = articles.index
+    of_article["outcome"] = of_article["outcome"].where(
+        (of_article["outcome"] != "kept") | articles.index.isin(first.index),
+        "kept with its variant",
+    )
+    account = _count("HNM", "articles", articles["problem"], of_article)
+    account += [
+        {"source": "HNM", "table": "transactions", "outcome": outcome, "rows": rows, "detail": ""}
+        for outcome, rows in transactions.items()
+    ]
+    return products[verdict["outcome"] == "kept"], account
+
+
+def article_usd(folder: Path, statistic: str = "median") -> pd.DataFrame:
+    """H&M's usable articles with a price: ``article_id, product_key, usd``.
+
+    ``folder``: that of the H&M download; ``statistic``: see :func:`sources.article_prices`.
+    """
+    prices, _ = sources.article_prices(folder / "transactions_train.csv", statistic)
+    articles = sources.read_articles(folder).merge(prices, on="article_id")
+    articles = articles[articles["problem"] == ""]
+    keys = "HNM:" + articles["product_code"]
+    usd = articles["price"] * HNM_TO_EUR * EUR_TO_USD
+    return pd.DataFrame({"article_id": articles["article_id"], "product_key": keys, "usd": usd})
+
+
+def _product_prices(articles: pd.DataFrame) -> pd.Series:
+    """USD by product code: the median of the prices of its articles."""
+    return articles.groupby("product_code")["price"].median() * HNM_TO_EUR * EUR_TO_USD
+
+
+def study_fields(folder: Path) -> pd.Series:
+    """What the study appended to each Fashion description, by ``product_key``.
+
+    ``folder``: that of the Fashion download.
+    """
+    styles = sources.read_styles(folder)
+    styles = styles[styles["problem"] == ""]
+    return pd.Series(_study_fields(styles), index="FASHION:" + styles["id"])
+
+
+def _study_fields(styles: pd.DataFrame) -> list[str]:
+    return [
+        f" price: {price:g} rating: {rating} vat: {vat}"
+        for price, rating, vat in zip(
+            styles["list_inr"], styles["rating"], styles["vat"], strict=True
+        )
+    ]
+
+
+def _fashion(folder: Path) -> tuple[pd.DataFrame, list[dict]]:
+    styles = sources.read_styles(folder)
+    usable = styles[styles["problem"] == ""]
+    usage = _map(taxonomy.fashion_usage, usable, "usage")
+    products = pd.DataFrame(
+        {
+            "product_key": "FASHION:" + usable["id"],
+            "dataset_source": "FASHION",
+            "title": usable["productDisplayName"],
+            "description": usable["description"],
+            "image_path": _inside(folder, usable["image"]),
+            "price_usd": usable["discounted_inr"] * INR_TO_USD,
+            "normalized_gender": _map(taxonomy.fashion_gender, usable, "gender", "age_group"),
+            "normalized_category": _map(taxonomy.FASHION_CATEGORY.get, usable, "articleType"),
+            "normalized_usage": [value for value, _ in usage],
+            "usage_is_native": [native for _, native in usage],
+            "brand": usable["brand"],
+            "product_type": usable["articleType"],
+            "section": usable["subCategory"],
+            "appearance": "",
+            "colour": usable["baseColour"].replace("NA", ""),
+            "list_inr": usable["list_inr"],
+            "study_fields": _study_fields(usable),
+            "said_gender": usable["gender"],
+            "said_usage": usable["usage"],
+        }
+    )
+    verdict = _judge(products, taxonomy.FASHION_DROPPED)
+    account = _count("FASHION", "styles", styles["problem"], verdict)
+    return products[verdict["outcome"] == "kept"], account
+
+
+def _map(function: Callable, frame: pd.DataFrame, *columns: str) -> list:
+    return [function(*row) for row in zip(*(frame[name] for name in columns), strict=True)]
+
+
+def _inside(folder: Path, images: pd.Series) -> pd.Series:
+    return images.where(images == "", f"{folder.name}/" + images)
+
+
+# --- what is kept ------------------------------------------------------------------------------
+
+
+def _judge(products: pd.DataFrame, dropped: frozenset[str]) -> pd.DataFrame:
+    """``outcome`` (the first reason against a product, or "kept") and the ``label`` it is about."""
+    price = products["price_usd"].where(np.isfinite(products["price_usd"]))
+    kind = products["product_type"]
+    reasons = {
+        "not wearable": (kind.isin(dropped), kind),
+        "type not told by the source": (
+            products["normalized_category"].isna() & (kind == taxonomy.HNM_UNTYPED),
+            products["title"],
+        ),
+        "type never seen": (products["normalized_category"].isna(), kind),
+        "gender never seen": (products["normalized_gender"].isna(), products["said_gender"]),
+        "usage never seen": (products["normalized_usage"].isna(), products["said_usage"]),
+        "no image": (products["image_path"] == "", ""),
+        "no price": (price.isna(), ""),
+        "price negative": (price < 0, ""),
+        "price zero": (price == 0, ""),
+    }
+    verdict = pd.DataFrame({"outcome": "kept", "label": ""}, index=products.index)
+    for outcome, (applies, label) in reasons.items():
+        applies &= verdict["outcome"] == "kept"
+        verdict["label"] = verdict["label"].mask(applies, label)
+        verdict["outcome"] = verdict["outcome"].mask(applies, outcome)
+    kept = verdict["outcome"] == "kept"
+    log_price = np.log(price[kept])
+    low, high = log_price.quantile([0.25, 0.75])
+    reach = FENCE * (high - low)
+    outlying = log_price.index[(log_price < low - reach) | (log_price > high + reach)]
+    verdict.loc[outlying, "outcome"] = "price outlier"
+    verdict.loc[outlying, "label"] = [f"{usd:.3g} USD" for usd in price[outlying]]
+    return verdict
+
+
+def _count(source: str, table: str, problem: pd.Series, verdict: pd.DataFrame) -> list[dict]:
+    """Account rows of one raw table: each row by its own problem, else by its verdict."""
+    outcome = problem.mask(problem == "", verdict["outcome"].reindex(problem.index))
+    label = verdict["label"].reindex(problem.index).where(problem == "", "")
+    lines = []
+    for name, rows in outcome.value_counts().items():
+        labels = Counter(label[outcome == name]).most_common()
+        detail = ", ".join(f"{label} {count}" for label, count in labels if label)
+        lines.append(
+            {"source": source, "table": table, "outcome": name, "rows": rows, "detail": detail}
+        )
+    return lines
+
+
+def _remove_prices(table: pd.DataFrame) -> list[dict]:
+    """Takes prices out of titles and descriptions, in place, and counts the rows it touched."""
+    account = []
+    internal_name = table["dataset_source"] == "HNM"
+    for column in ("title", "description"):
+        told = [" ".join(text.split()) for text in table[column]]
+        cleaned = [
+            leakage.without_prices(text, leakage.amounts(usd, [inr]))
+            for text, usd, inr in zip(told, table["price_usd"], table["list_inr"], strict=True)
+        ]
+        if column == "title":
+            cleaned = [
+                " ".join(_PRICE_IN_NAME.sub(" ", text).split()) if internal else text
+                for text, internal in zip(cleaned, internal_name, strict=True)
+            ]
+        table[column] = cleaned
+        touched = table["dataset_source"][table[column] != told].value_counts()
+        account += [
+            {"source": source, "table": column, "outcome": "price taken out of it", "rows": rows}
+            for source, rows in touched.items()
+        ]
+    # A name that was nothing but a price.
+    table["title"] = table["title"].where(table["title"] != "", table["product_type"])
+    return [{"detail": "", **line} for line in account]

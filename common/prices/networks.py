@@ -1,0 +1,178 @@
+"""Networks of the price stage: the study's Advanced MLP, packed MLPs, and their ensemble with
+kernels."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from common.kernel_ridge import KernelRidge, PrincipalComponents
+
+QUANTILES = (0.05, 0.5, 0.95)  # of the log price, what PackedMLP learns beside the mean
+MEDIAN = QUANTILES.index(0.5)
+# The median is right for the many, the mean for the sum; chosen on validation rows.
+MEDIAN_SHARE = 0.85
+
+
+class AdvancedMLP(nn.Module):
+    """The study's price network: 512-256-128-64, batch norm, swish, dropout; USD as it is.
+
+    Takes (n, inputs), returns USD (n,).
+    """
+
+    WIDTHS, DROPOUT = (512, 256, 128, 64), (0.3, 0.3, 0.2, 0.1)
+
+    def __init__(self, inputs: int):
+        super().__init__()
+        self.arguments = {"inputs": inputs}
+        self.body = _normed_mlp(inputs, self.WIDTHS, self.DROPOUT)
+        self.head = nn.Linear(self.WIDTHS[-1], 1)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.head(self.body(features.nan_to_num())).squeeze(1)
+
+    def usd(self, outputs: np.ndarray) -> np.ndarray:
+        return outputs
+
+
+class PackedMLP(nn.Module):
+    """`members` small MLPs side by side, each with four outputs for a price.
+
+    The outputs are quantiles of the log price (see `QUANTILES`) and the price in USD, both
+    standardised. A member sees all the features; of the rows, it learns from all but one fold
+    (see `common.prices.recipes`), so that an ensemble costs one training. Packed ensembles: Laurent
+    et al., ICLR 2023; several outputs of one body: Caruana, "Multitask learning", 1997.
+
+    blocks: width of each group of features, such as an embedding or a column; in training a block
+    is now and then replaced by its mean (`missing` is how often), which is how a feature that a
+    listing leaves out (NaN) is fed. Takes (n, sum(blocks)), returns {"log": (n, members, 3),
+    "usd": (n, members)}.
+    """
+
+    def __init__(
+        self,
+        blocks: list[int],
+        members: int,
+        widths: list[int],
+        dropout: float,
+        missing: float,
+    ):
+        super().__init__()
+        self.missing, self.blocks, self.members = missing, len(blocks), members
+        self.register_buffer(
+            "block_of",
+            torch.arange(len(blocks)).repeat_interleave(torch.tensor(blocks)),
+            persistent=False,
+        )
+        layers, inputs = [], None
+        for width in widths:
+            first = inputs is None
+            layers += [
+                nn.Linear(sum(blocks), members * width)
+                if first
+                else PackedLinear(members, inputs, width),
+                nn.BatchNorm1d(members * width),
+                nn.SiLU(),
+                nn.Dropout(dropout),
+            ]
+            inputs = width
+        self.body = nn.Sequential(*layers)
+        self.heads = PackedLinear(members, inputs, len(QUANTILES) + 1)
+
+    def forward(self, features: Tensor) -> dict[str, Tensor]:
+        if self.training and self.missing:
+            kept = torch.rand(len(features), self.blocks, device=features.device) >= self.missing
+            features = features * kept[:, self.block_of]
+        features = features.nan_to_num()
+        made = self.heads(self.body(features)).view(len(features), self.members, -1)
+        return {"log": made[..., :-1], "usd": made[..., -1]}
+
+
+class PackedLinear(nn.Module):
+    """`members` linear layers side by side: (n, members * inputs) -> (n, members * outputs)."""
+
+    def __init__(self, members: int, inputs: int, outputs: int):
+        super().__init__()
+        bound = inputs**-0.5  # as torch's own linear layer begins
+        self.weight = nn.Parameter(torch.empty(members, inputs, outputs).uniform_(-bound, bound))
+        self.bias = nn.Parameter(torch.empty(members * outputs).uniform_(-bound, bound))
+
+    def forward(self, features: Tensor) -> Tensor:
+        members, inputs, _ = self.weight.shape
+        packed = features.view(len(features), members, inputs).transpose(0, 1)
+        made = torch.bmm(packed, self.weight.to(packed.dtype))
+        return made.transpose(0, 1).reshape(len(features), -1) + self.bias
+
+
+class PriceEnsemble(nn.Module):
+    """Price model of ours: members, each half a small network and half a kernel machine.
+
+    Both halves of a member read the principal components of the embeddings, and neither has learned
+    from the member's fold. blocks: width of each group of features, the first `embeddings` of them
+    reduced to `components`; network: arguments of `PackedMLP`; landmarks: of `KernelRidge`.
+    Takes (n, sum(blocks)), returns what `PackedMLP` returns; a feature that is not known is NaN.
+    """
+
+    def __init__(
+        self,
+        blocks: list[int],
+        embeddings: int,
+        components: int,
+        network: dict,
+        landmarks: int,
+        log_scale: tuple[float, float],
+        usd_scale: tuple[float, float],
+    ):
+        super().__init__()
+        self.arguments = {
+            "blocks": list(blocks),
+            "embeddings": embeddings,
+            "components": components,
+            "network": network,
+            "landmarks": landmarks,
+            "log_scale": list(log_scale),
+            "usd_scale": list(usd_scale),
+        }
+        self.reduce = PrincipalComponents(blocks[:embeddings], components)
+        self.blocks = [*self.reduce.counts, *blocks[embeddings:]]
+        self.network = PackedMLP(self.blocks, **network)
+        self.kernel = KernelRidge(self.blocks, landmarks, network["members"], 2)
+        self.log_scale, self.usd_scale = log_scale, usd_scale
+
+    def forward(self, features: Tensor) -> dict[str, Tensor]:
+        reduced = self.reduce(features)
+        return self.together(self.network(reduced), self.kernel(reduced))
+
+    @staticmethod
+    def together(made: dict, said) -> dict:
+        """made: by the network; said: by the kernel, (n, members, 2), standardised log and USD.
+
+        Tensors or arrays.
+        """
+        log, usd = said[..., 0], said[..., 1]
+        # The kernel knows no quantiles: it moves the network's along.
+        moved = (log - made["log"][..., MEDIAN]) / 2
+        return {"log": made["log"] + moved[..., None], "usd": (made["usd"] + usd) / 2}
+
+    def prices(self, outputs: dict[str, np.ndarray]) -> np.ndarray:
+        """USD (n, members) by each member, from its median and its mean price."""
+        (log_mean, log_std), (usd_mean, usd_std) = self.log_scale, self.usd_scale
+        by_log = np.exp(outputs["log"][..., MEDIAN] * log_std + log_mean)
+        by_usd = outputs["usd"] * usd_std + usd_mean
+        return MEDIAN_SHARE * by_log + (1 - MEDIAN_SHARE) * by_usd
+
+    def usd(self, outputs: dict[str, np.ndarray]) -> np.ndarray:
+        """USD (n,): the mean of the members."""
+        return self.prices(outputs).mean(axis=1)
+
+    def quantiles(self, outputs: dict[str, np.ndarray]) -> np.ndarray:
+        """Quantiles of the log price by each member: (n, members, 3)."""
+        return outputs["log"] * self.log_scale[1] + self.log_scale[0]
+
+
+def _normed_mlp(inputs: int, widths: tuple[int, ...], dropout: tuple[float, ...]) -> nn.Sequential:
+    """Linear, batch norm, SiLU (swish) and dropout for each width."""
+    layers = []
+    for width, rate in zip(widths, dropout, strict=True):
+        layers += [nn.Linear(inputs, width), nn.BatchNorm1d(width), nn.SiLU(), nn.Dropout(rate)]
+        inputs = width
+    return nn.Sequential(*layers)

@@ -1,0 +1,42 @@
+"""The product table: which columns are numbers, and what a model reads as its text."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from common.artifacts import StageError
+
+# Columns of the product tables that are not text (see data/README.md).
+_NUMBER_COLUMNS = ("price_usd",)
+_FLAG_COLUMNS = ("usage_is_native",)
+
+
+def read_table(path: str | Path, columns: list[str] | None = None):
+    """Reads a product table: identifiers and labels stay text, so ``0108775015`` keeps its zero.
+
+    Returns a pandas DataFrame with a RangeIndex. Raises StageError for an empty file or a
+    missing column, by name.
+    """
+    try:
+        header = pd.read_csv(path, dtype=str, nrows=0).columns
+        missing = [name for name in columns or [] if name not in header]
+        if missing:
+            raise StageError(f"{path} has no column {', '.join(missing)}; make the file anew")
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, usecols=columns)
+    except pd.errors.EmptyDataError as error:
+        raise StageError(f"{path} is empty; make it anew with --force") from error
+    for name in _NUMBER_COLUMNS:
+        if name in table:
+            table[name] = table[name].astype(float)
+    for name in _FLAG_COLUMNS:
+        if name in table:
+            table[name] = table[name] == "True"
+    return table
+
+
+def listing_text(table: pd.DataFrame) -> list[str]:
+    """What is embedded and prompted with: ``title. description``."""
+    return [
+        f"{title}. {description}" if description else title
+        for title, description in zip(table["title"], table["description"], strict=True)
+    ]

@@ -1,0 +1,238 @@
+"""The catalogue as a whole: planted cases, one atomic write, the truth and the ceiling."""
+
+import json
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from hashlib import sha256
+from importlib.metadata import version
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from common import runtime
+from common.artifacts import FASHION_FOLDER, HNM_FOLDER, StageError
+from sample import products as formula
+from sample.layout_fashion import write_fashion
+from sample.layout_hnm import write_hnm
+from sample.pictures import save
+from sample.products import Product, invent
+
+TRUTH, TRUTH_TABLE = "truth.json", "truth.csv"
+SOURCES = ("HNM", "FASHION")
+
+# What real downloads have, by source: case -> what the pipeline is to make of it.
+CASES = {
+    "HNM": {
+        "no_price": "dropped: never sold, so it has no transaction",
+        "no_image": "dropped: no image",
+        "unknown_type": "dropped: type Unknown, and nothing else tells it",
+        "not_wearable": "dropped: an earring",
+        "zero_price_sale": "kept: one sale at 0 does not count",
+        "first_colour_without_image": "kept: with the image of its second colour",
+        "untyped_variant": "kept: its first colour's type is Unknown, its second's is not",
+        "no_description": "kept: the title is its text",
+        "same_name": "kept: another product code with the same name and text, in one group",
+        "truncated": "kept by the merge, set aside with its JPEG cut off in the middle",
+        "greyscale": "kept: a greyscale JPEG",
+        "cmyk": "kept: a CMYK JPEG",
+    },
+    "FASHION": {
+        "zero_price": "dropped: price and discounted price 0",
+        "no_image": "dropped: no image",
+        "no_json": "dropped: no styles/<id>.json",
+        "broken_json": "dropped: its JSON ends in the middle",
+        "unknown_type": "dropped: an articleType that no taxonomy knows, reported by name",
+        "not_wearable": "dropped: a perfume",
+        "unquoted_comma": "kept: a bare comma in the display name of styles.csv",
+        "na_usage": "kept: usage NA, so its usage is not native",
+        "child_under_adult_gender": "kept: gender says adult, ageGroup says child",
+        "price_in_text": "kept: the price in its description is taken out",
+        "no_description": "kept: no descriptor at all, the title is its text",
+        "other_colours": "kept: one display name in several colours, in one group",
+        "truncated": "kept by the merge, set aside with its JPEG cut off in the middle",
+        "greyscale": "kept: a greyscale JPEG",
+        "cmyk": "kept: a CMYK JPEG",
+    },
+}  # fmt: skip
+# The fewest products that hold every case and a remainder without any.
+FEWEST = 120
+
+_NEEDS: dict[str, Callable[[Product], bool]] = {
+    "first_colour_without_image": lambda p: len(p.ids) > 1,
+    "untyped_variant": lambda p: len(p.ids) > 1,
+    "other_colours": lambda p: len(p.ids) > 1,
+    "child_under_adult_gender": lambda p: p.gender in ("Boys", "Girls"),
+}
+
+
+def _single(product: Product) -> bool:
+    return len(product.ids) == 1
+
+
+def plant(source: str, products: list[Product], rng: np.random.Generator) -> list[Product]:
+    """Marks one product per case; "same_name" makes a product the twin of its neighbour."""
+    products = list(products)
+    # The demanding cases choose first.
+    for case in sorted(CASES[source], key=lambda case: case not in _NEEDS):
+        fits = _NEEDS.get(case, _single)
+        free = [i for i, p in enumerate(products) if not p.case and fits(p)]
+        i = int(rng.choice(free))
+        products[i] = replace(products[i], case=case)
+        if case == "same_name":
+            twin = int(rng.choice([j for j in free if j != i]))
+            colours = [products[twin].colours[0]]
+            products[twin] = replace(products[i], ids=products[twin].ids, colours=colours)
+    return products
+
+
+def catalogue(count: int, seed: int) -> dict[str, list[Product]]:
+    """All products by source, `count` rows of ``merged_dataset.csv`` before any is dropped."""
+    made = {}
+    for number, source in enumerate(SOURCES):
+        rng = np.random.default_rng([seed, number])
+        products, rows = [], 0
+        for product in invent(source, count // 2, rng):
+            if rows < count // 2:
+                products.append(product)
+                rows += len(product.keys)
+        made[source] = plant(source, products, rng)
+    return made
+
+
+# --- the truth ---------------------------------------------------------------------------------
+
+
+def truth_table(made: dict[str, list[Product]]) -> pd.DataFrame:
+    """One row per product key: labels, ingredients, expected and observed price in USD."""
+    return pd.DataFrame(
+        {
+            "product_key": key,
+            "source": p.source,
+            "category": p.kind.category,
+            "gender": p.gender,
+            "usage": p.usage,
+            "brand": p.brand,
+            "material": p.material,
+            "expected_usd": round(p.expected_usd, 4),
+            "observed_usd": round(p.observed_usd, 4),
+            "case": p.case,
+        }
+        for products in made.values()
+        for p in products
+        for key in p.keys
+    )
+
+
+def ceiling_r2(raw: str | Path, table: pd.DataFrame | None = None) -> dict[str, float]:
+    """The R2 that no honest model beats: the noise-free price against the observed one.
+
+    ``raw`` is the catalogue's folder; ``table`` holds the rows to judge (``product_key`` and
+    ``price_usd``, as in the merged table or its test rows), by default all that are to be kept.
+    Returns ``r2``, ``r2_hnm``, ``r2_fashion``, as :func:`common.metrics.regression` names them.
+    """
+    path = Path(raw) / TRUTH_TABLE
+    if not path.exists():
+        raise StageError(f"{path} is missing; make it with: python -m sample --out {raw}")
+    truth = pd.read_csv(path, keep_default_na=False).set_index("product_key")
+    if table is None:
+        outcome = [CASES[s].get(c, "") for s, c in zip(truth["source"], truth["case"], strict=True)]
+        kept = truth[[not text.startswith("dropped") for text in outcome]]
+        observed = kept["observed_usd"]
+    else:
+        observed = table.set_index("product_key")["price_usd"]
+        kept = truth.loc[observed.index]
+    of_source = {f"r2_{s.lower()}": kept["source"] == s for s in SOURCES}
+    scores = {"r2": kept["source"] != "", **of_source}
+    return {name: _r2(observed[rows], kept["expected_usd"][rows]) for name, rows in scores.items()}
+
+
+def _r2(true: pd.Series, predicted: pd.Series) -> float:
+    return float(1 - ((true - predicted) ** 2).sum() / ((true - true.mean()) ** 2).sum())
+
+
+# --- the write ---------------------------------------------------------------------------------
+
+
+def write(out: str | Path, count: int = 600, seed: int = 0, workers: int | None = None) -> bool:
+    """Writes the catalogue to the folder `out`, whole or not at all.
+
+    Returns False when it already lies there, made by this code with these settings. A folder
+    that holds anything but a sample catalogue is never touched (StageError).
+    """
+    out = Path(out)
+    if count < FEWEST:
+        raise StageError(f"--products {count}: the planted cases need at least {FEWEST}")
+    settings = {"products": count, "seed": seed, "recipe": _recipe()}
+    if (out / TRUTH).exists():
+        if json.loads((out / TRUTH).read_text("utf-8"))["settings"] == settings:
+            return False
+    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise StageError(
+            f"{out} holds something else than a sample catalogue; choose another --out"
+        )
+    fresh, old = (out.with_name(f".{word}.{out.name}") for word in ("unfinished", "outdated"))
+    try:
+        for leftover in (fresh, old):
+            shutil.rmtree(leftover, ignore_errors=True)
+        _write_into(fresh, catalogue(count, seed), settings, workers)
+        if out.exists():
+            out.replace(old)
+        fresh.replace(out)
+        shutil.rmtree(old, ignore_errors=True)
+    except OSError as error:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise StageError(f"cannot write {out}: {error.strerror or error}") from error
+    except BaseException:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    return True
+
+
+def _write_into(folder: Path, made: dict[str, list[Product]], settings: dict, workers) -> None:
+    hnm, fashion = folder / HNM_FOLDER, folder / FASHION_FOLDER
+    for path in (hnm, fashion / "styles"):
+        path.mkdir(parents=True)
+    pictures = write_hnm(made["HNM"], hnm, settings["seed"])
+    pictures += write_fashion(made["FASHION"], fashion, settings["seed"])
+    for path in {picture.path.parent for picture in pictures}:
+        path.mkdir(parents=True)
+    with ProcessPoolExecutor(
+        workers or runtime.cpu_count(), mp_context=get_context("spawn")
+    ) as pool:
+        done = pool.map(save, pictures, chunksize=32)
+        for _ in tqdm(done, "drawing", total=len(pictures), unit=" images", leave=False):
+            pass
+    truth = truth_table(made)
+    truth.to_csv(folder / TRUTH_TABLE, index=False, lineterminator="\n")
+    planted = {
+        source: {
+            case: {
+                "outcome": outcome,
+                "product_keys": truth.loc[
+                    (truth["source"] == source) & (truth["case"] == case), "product_key"
+                ].tolist(),
+            }
+            for case, outcome in cases.items()
+        }
+        for source, cases in CASES.items()
+    }
+    parts = ("BASE", "BRAND", "MATERIAL", "GENDER", "NOISE")
+    report = {
+        "settings": settings,
+        "ceiling": {name: round(r2, 4) for name, r2 in ceiling_r2(folder).items()},
+        "planted": planted,
+        "formula": {part: getattr(formula, part) for part in parts},
+    }
+    (folder / TRUTH).write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+
+
+def _recipe() -> str:
+    """Changes when the code or what it draws with changes: an older catalogue is then stale."""
+    code = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    versions = [f"{name} {version(name)}".encode() for name in ("numpy", "pillow")]
+    return sha256(b"\0".join(code + versions)).hexdigest()[:16]

@@ -1,0 +1,151 @@
+"""Writes invented products as the H&M download: same files, columns and quirks.
+
+https://www.kaggle.com/competitions/h-and-m-personalized-fashion-recommendations
+"""
+
+import csv
+from datetime import date, timedelta
+from pathlib import Path
+
+import numpy as np
+
+from sample.looks import Picture, pictures_of
+from sample.products import APPEARANCE, COLOURS, Product
+
+HNM_HEADER = (
+    "article_id,product_code,prod_name,product_type_no,product_type_name,product_group_name,"
+    "graphical_appearance_no,graphical_appearance_name,colour_group_code,colour_group_name,"
+    "perceived_colour_value_id,perceived_colour_value_name,perceived_colour_master_id,"
+    "perceived_colour_master_name,department_no,department_name,index_code,index_name,"
+    "index_group_no,index_group_name,section_no,section_name,garment_group_no,"
+    "garment_group_name,detail_desc"
+).split(",")
+
+# (index code, index, group number, group), then (section number, section) by occasion
+_LADIES, _LINGERIE = (
+    ("A", "Ladieswear", 1, "Ladieswear"),
+    ("B", "Lingeries/Tights", 1, "Ladieswear"),
+)
+_EXTRAS, _DIVIDED = ("C", "Ladies Accessories", 1, "Ladieswear"), ("D", "Divided", 2, "Divided")
+_MEN, _SPORT = ("F", "Menswear", 3, "Menswear"), ("S", "Sport", 26, "Sport")
+_BABY, _SMALL = (
+    ("G", "Baby Sizes 50-98", 4, "Baby/Children"),
+    ("H", "Children Sizes 92-140", 4, "Baby/Children"),
+)
+_BIG = ("I", "Children Sizes 134-170", 4, "Baby/Children")
+
+
+def section_of(product: Product) -> tuple:
+    """H&M's shelf: (index code, index, group number, group), (section number, section)."""
+    category, usage, w = product.kind.category, product.usage, product.words
+    if product.gender == "Women":
+        if usage == "Sports":
+            return _SPORT, (5, "Ladies H&M Sport")
+        by_category = {
+            "Innerwear": (_LINGERIE, (61, "Womens Lingerie")),
+            "Swimwear": (_LINGERIE, (60, "Womens Swimwear, beachwear")),
+            "Shoes": (_EXTRAS, (64, "Womens Shoes")),
+            "Accessories": (_EXTRAS, (66, "Womens Small accessories")),
+        }
+        if category in by_category:
+            return by_category[category]
+        if usage == "Formal":
+            return _LADIES, (11, "Womens Tailoring")
+        if w.variant % 4 == 0:
+            return _DIVIDED, (53, "Divided Collection")
+        return _LADIES, (15, "Womens Everyday Collection")
+    if product.gender == "Men":
+        if usage == "Sports":
+            return _SPORT, (22, "Men H&M Sport")
+        by_category = {
+            "Innerwear": (26, "Men Underwear"),
+            "Shoes": (27, "Men Shoes"),
+            "Accessories": (25, "Men Accessories"),
+        }
+        by_usage = {
+            "Formal": (23, "Men Suits & Tailoring"),
+            "Smart Casual": (20, "Contemporary Smart"),
+        }
+        casual = (21, "Contemporary Casual")
+        return _MEN, by_category.get(category) or by_usage.get(usage, casual)
+    if usage == "Sports":
+        return _SPORT, (49, "Kids Sports")
+    if product.gender == "Unisex":
+        return _BABY, (44, "Baby Essentials & Complements")
+    small = w.variant % 2 == 0
+    if product.gender == "Boys":
+        return (_SMALL, (46, "Kids Boy")) if small else (_BIG, (47, "Young Boy"))
+    return (_SMALL, (76, "Kids Girl")) if small else (_BIG, (77, "Young Girl"))
+
+
+def hnm_texts(product: Product) -> tuple[str, str]:
+    """(prod_name, detail_desc)."""
+    w, noun = product.words, product.kind.noun
+    line = product.brand.removeprefix("Norrby").strip()
+    name = " ".join(filter(None, (line, w.name, noun)))
+    if product.case == "no_description":
+        return name, ""
+    look = "" if product.pattern in ("solid", "denim") else f"{product.pattern} "
+    fabric = f"{look}{'denim' if product.pattern == 'denim' else product.material}"
+    opening = (
+        f"{noun.capitalize()} {w.whom} by {product.brand} in {fabric} with {w.detail}",
+        f"{product.brand} {noun} {w.whom} in {fabric} with {w.detail}",
+    )[w.variant % 2]
+    closing = (f"Composition: {w.composition}", w.composition)[w.variant // 2 % 2]
+    return name, ". ".join(filter(None, (opening, w.fit, w.occasion, closing, w.care))) + "."
+
+
+def write_hnm(products: list[Product], folder: Path, seed: int) -> list[Picture]:
+    """articles.csv and transactions_train.csv; returns the pictures to draw."""
+    rng = np.random.default_rng([seed, 2])
+    articles, pictures, sales = [], [], []
+    for product in products:
+        number, group, garment = product.kind.codes
+        kind = (number, product.kind.source_label, group)
+        if product.case == "not_wearable":
+            kind, garment = (70, "Earring", "Accessories"), (1019, "Accessories")
+        index, section = section_of(product)
+        # Only its department tells whose a children's sports article is.
+        whose = f"{product.gender} " if section[1] == "Kids Sports" else ""
+        name, description = hnm_texts(product)
+        paths = [folder / "images" / i[:3] / f"{i}.jpg" for i in product.ids]
+        pictures += pictures_of(product, paths, (216, 324), seed)
+        for article, colour in zip(product.ids, product.colours, strict=True):
+            untyped = product.case == "unknown_type" or (
+                product.case == "untyped_variant" and article == product.ids[0]
+            )
+            type_ = (-1, "Unknown", "Unknown") if untyped else kind
+            if product.case == "unknown_type":
+                garment = (1001, "Unknown")
+            department = (1000 + section[0], f"{whose}{section[1]} {garment[1]}")
+            appearance = APPEARANCE[product.pattern]
+            articles.append([article, product.ids[0][:7], name, *type_, *appearance,
+                             *sum(COLOURS[colour][1:4], ()), *department, *index, *section,
+                             *garment, description])  # fmt: skip
+            if product.case != "no_price":
+                sales += _sales(article, product, rng)
+    _write_csv(folder / "articles.csv", HNM_HEADER, articles)
+    header = ["t_dat", "customer_id", "article_id", "price", "sales_channel_id"]
+    _write_csv(folder / "transactions_train.csv", header, sorted(sales))
+    return pictures
+
+
+def _sales(article: str, product: Product, rng: np.random.Generator):
+    """Several sales of one article. More than half are at full price: the median is the price."""
+    count = int(rng.integers(3, 9))
+    discounted = int(rng.integers(0, (count - 1) // 2 + 1))
+    factors = [float(rng.choice((0.8, 0.7, 0.3))) for _ in range(discounted)]
+    if product.case == "zero_price_sale":
+        factors.append(0.0)
+    for factor in factors + [1.0] * (count - discounted):
+        day = date(2018, 9, 20) + timedelta(days=int(rng.integers(0, 734)))
+        cents = round(product.price * factor)
+        # H&M's scale: cents over 59,000; times 590 it is the price in euro.
+        yield [str(day), rng.bytes(32).hex(), article, repr(cents / 59_000), rng.integers(1, 3)]
+
+
+def _write_csv(path: Path, header: list[str], rows: list[list]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
