@@ -135,7 +135,7 @@ def deep(args, wanted, space, train, k, seed):
     from common import training
     from common.clusters import dec
 
-    device = cli.device(args)
+    device = training.torch_device(args.device)
     training.ready()
     started = time.perf_counter()
     features = dec.scaled(space, train)

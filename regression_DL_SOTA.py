@@ -57,7 +57,7 @@ def main() -> None:
     from common.prices import recipes as price_recipes
 
     # The rows of each side, and the target in USD.
-    device = cli.device(args)
+    device = training.torch_device(args.device)
     dataset = pricing.load(args)
     table = dataset.table
     train, validation, test = data.sides(table)

@@ -14,6 +14,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -62,10 +63,33 @@ class Paths:
         return self.data / "results" / f"{stage}.csv"
 
     def figure(self, name: str) -> Path:
+        """Of the figure ``<stage>/<name>``."""
         return self.data / "figures" / f"{name}.png"
 
     def model(self, *parts: str) -> Path:
         return self.models.joinpath(*parts)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What the common flags of a stage say; see :func:`common.cli.run_config`.
+
+    seed: one run per seed. limit: rows to use, None for all. device: auto, cpu or cuda. split:
+    grouped or random (the study's). clip, cnn, llm: models instead of the preset's, a path or a
+    name. all_figures: draw every figure, not only those that a person opens.
+    """
+
+    paths: Paths
+    preset: str = "embedded"
+    seed: tuple[int, ...] = (0,)
+    limit: int | None = None
+    device: str = "auto"
+    split: str = "grouped"
+    force: bool = False
+    clip: str | None = None
+    cnn: str | None = None
+    llm: str | None = None
+    all_figures: bool = False
 
 
 @contextlib.contextmanager
@@ -159,7 +183,7 @@ def _hashes(inputs: Mapping[str, str | Path]) -> dict[str, str]:
 
 def record(
     path: str | Path,
-    args,
+    run: RunConfig,
     inputs: Mapping[str, str | Path],
     seconds: float | None = None,
     settings: Mapping[str, object] | None = None,
@@ -176,9 +200,9 @@ def record(
             "git": runtime.git_revision(),
             "versions": runtime.versions(),
             "hardware": runtime.hardware(),
-            "preset": getattr(args, "preset", None),
-            "seed": getattr(args, "seed", None),
-            "limit": getattr(args, "limit", None),
+            "preset": run.preset,
+            "seed": list(run.seed),
+            "limit": run.limit,
             "inputs": _hashes(inputs),
             "settings": dict(settings or {}),
             "seconds": None if seconds is None else round(seconds, 2),

@@ -4,12 +4,15 @@ Only the standard library is imported here, so that ``--help`` answers at once.
 """
 
 import argparse
+import logging
 import sys
 from collections.abc import Callable
 
 from common import runtime
-from common.artifacts import Paths, StageError
+from common.artifacts import Paths, RunConfig, StageError
 
+# Whose loggers --verbose lets speak; those of libraries stay at warnings.
+PACKAGES = ("__main__", "attributes", "common", "experiments", "pricing", "reports", "sample")
 PRESETS = ("embedded", "study", "best")
 
 
@@ -51,6 +54,13 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
         help="grouped (default): one product, one side; random: the study's, for comparison",
     )
     common.add_argument("--force", action="store_true", help="compute anew what is already there")
+    common.add_argument(
+        "--figures",
+        choices=("main", "all"),
+        default="main",
+        help="main (default): those that a person opens; all: every figure of the stage",
+    )
+    common.add_argument("--verbose", action="store_true", help="say every row and detail")
     return made
 
 
@@ -84,15 +94,37 @@ def tuning_option(group: argparse._ArgumentGroup) -> None:
 
 
 def parse(made: argparse.ArgumentParser, argv: list[str] | None = None) -> argparse.Namespace:
-    """Parses the command line and adds ``args.paths``."""
+    """Parses the command line and adds ``args.paths``; ``--verbose`` shows what is logged."""
     args = made.parse_args(argv)
     args.paths = Paths(args.data_dir, args.raw_dir)
+    level = logging.INFO if args.verbose else logging.WARNING
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
+    for package in PACKAGES:
+        logging.getLogger(package).setLevel(level)
     return args
+
+
+def run_config(args: argparse.Namespace) -> RunConfig:
+    """The common flags as the typed value that functions below ``main`` take."""
+    return RunConfig(
+        paths=args.paths,
+        preset=args.preset,
+        seed=tuple(args.seed),
+        limit=args.limit,
+        device=args.device,
+        split=args.split,
+        force=args.force,
+        clip=getattr(args, "clip", None),
+        cnn=getattr(args, "cnn", None),
+        llm=getattr(args, "llm", None),
+        all_figures=args.figures == "all",
+    )
 
 
 def run(main: Callable[[], None]) -> None:
     """Runs a stage. A StageError ends it with one line and exit code 2, Ctrl-C with 130."""
     runtime.keep_memory()
+    runtime.quiet_libraries()
     try:
         main()
     except StageError as error:
@@ -101,14 +133,3 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)
         sys.exit(130)
-
-
-def device(args: argparse.Namespace):
-    """The torch device that ``--device`` names; ``auto`` takes CUDA where there is one."""
-    import torch
-
-    if args.device == "cuda" and not torch.cuda.is_available():
-        raise StageError("--device cuda: torch sees no GPU here; use --device cpu or auto")
-    if args.device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(args.device)

@@ -10,12 +10,16 @@ import platform
 import resource
 import subprocess
 import sys
+import time
+import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 # mallopt(3). Arrays of a gigabyte are still mapped one by one: they are few, and their memory is
 # given back at once.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT_BYTES = 2**30
+SECONDS_BETWEEN_LINES = 30  # of progress where nobody sees a bar
 
 _VERSIONED = (
     "numpy",
@@ -62,6 +66,67 @@ def rest_while_waiting() -> None:
     costs several times the work itself.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+def quiet_libraries() -> None:
+    """Silences warnings of libraries about their own insides, which no user can act on."""
+    warnings.filterwarnings("ignore", message=r".*torch\.jit\.\w+. is deprecated")
+
+
+class Progress:
+    """How far long work has come: a bar on a terminal, elsewhere a line every half minute.
+
+    Iterates over ``items``, or is told by :meth:`update`; a context manager for the latter. total:
+    of the steps, ``len(items)`` unless given; 0 or ``active=False`` shows nothing.
+    """
+
+    def __init__(
+        self,
+        items: Iterable = (),
+        what: str = "",
+        total: int | None = None,
+        unit: str = "",
+        active: bool = True,
+    ):
+        if total is None:
+            total = len(items)
+        self._items, self._what, self._total, self._unit = items, what, total, unit
+        self._done, self._started = 0, time.monotonic()
+        self._next, self._bar, self._note = self._started + SECONDS_BETWEEN_LINES, None, ""
+        self._active = active and total > 0
+        if self._active and sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=total, desc=what, unit=f" {unit}", leave=False)
+
+    def __enter__(self) -> "Progress":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def __iter__(self) -> Iterator:
+        with self:
+            for item in self._items:
+                yield item
+                self.update()
+
+    def update(self, steps: int = 1, note: str = "") -> None:
+        """Counts ``steps`` more as done; ``note`` stands behind, such as a loss."""
+        self._done, self._note = self._done + steps, note
+        if self._bar is not None:
+            self._bar.set_postfix_str(note, refresh=False)
+            self._bar.update(steps)
+        elif self._active and time.monotonic() >= self._next:
+            self._next = time.monotonic() + SECONDS_BETWEEN_LINES
+            elapsed = time.monotonic() - self._started
+            left = elapsed * (self._total - self._done) / max(self._done, 1)
+            print(
+                f"{self._what}: {self._done:,} of {self._total:,} {self._unit}, "
+                f"about {left / 60:.0f} min left {note}".rstrip(),
+                flush=True,
+            )
 
 
 def seed_everything(seed: int) -> None:

@@ -290,6 +290,15 @@ def _outputs(model, batches, device):
     return concatenate(outputs), concatenate(targets)
 
 
+def torch_device(name: str) -> torch.device:
+    """The device that ``--device`` names; ``auto`` takes CUDA where there is one."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise StageError("--device cuda: torch sees no GPU here; use --device cpu or auto")
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    return torch.device(name)
+
+
 def mixed_precision(device: torch.device) -> torch.dtype | None:
     """The type to autocast to on `device`; None where float32 is as fast."""
     if device.type == "cuda":

@@ -29,7 +29,7 @@ from common.labels.networks import ClipFusion
 from common.labels.protocol import Problem
 from common.product_table import listing_text
 from common.results import Results
-from common.training import predict
+from common.training import predict, torch_device
 from experiments import dataset_shift as source_shift
 from experiments import domain_adaptation as adaptation
 from experiments.retrieval import CATEGORY_WORDS
@@ -87,7 +87,7 @@ def clip_fusion(args, image, text, problem: Problem) -> dict[str, np.ndarray]:
     batches = array_batches(image, text, batch_size=config.batch_size)
     train(args, problem, Model("CLIP Fusion", None, batches, config), network)
     every = batches(np.arange(len(image)), None, False, problem.seed)
-    answered = predict(network, every, cli.device(args))
+    answered = predict(network, every, torch_device(args.device))
     return {task: answered[task] for task in TASKS}
 
 
@@ -236,7 +236,7 @@ def main() -> None:
 
     settings = {"network": fusion.IN_USE}
     results = Results(args.paths.results("across_sources"), args, data.inputs, KEY, settings)
-    encode = Encoder(presets.clip(args, cli.device(args))).texts
+    encode = Encoder(presets.clip(args, torch_device(args.device))).texts
     measure(args, data, results, encode)
     results.finish()
 

@@ -11,6 +11,7 @@ Writes <data-dir>/results/dec_digits.csv; seeds that it holds are not computed a
 import time
 
 from common import cli
+from common.training import torch_device
 
 KEY = ("digits_method", "seed")
 CLUSTERS = 10
@@ -30,7 +31,7 @@ def main() -> None:
 
     pixels, digits = load_digits(return_X_y=True)
     pixels = pixels.astype(np.float32)
-    device = cli.device(args)
+    device = torch_device(args.device)
     settings = {
         "hidden": dec.HIDDEN,
         "code": dec.CODE,

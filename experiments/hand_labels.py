@@ -1,7 +1,8 @@
 """H&M descriptions labelled by hand: the truth for the catalogue that lists no attributes.
 
-``experiments/hand_labels.csv`` has the labels by product, and a hash of the text that was read, but not the
-text: it comes from the user's own ``articles.csv``. How was labelled: ``experiments/hand_labels.md``.
+``experiments/hand_labels.csv`` has the labels by product, and a hash of the text that was read, but
+not the text: it comes from the user's own ``articles.csv``. How was labelled stands in
+``experiments/hand_labels.md``.
 """
 
 import csv

@@ -27,6 +27,7 @@ from common.prices import features as pricing
 from common.prices import recipes as price_recipes
 from common.prices.trees import plain_lightgbm
 from common.results import Results
+from common.training import torch_device
 from experiments import price_figures
 from experiments import price_models as price_contest
 
@@ -179,7 +180,7 @@ def _scores(dataset: Dataset, sides: tuple, priced: price_contest.Priced) -> dic
 
 def main() -> None:
     args = cli.parse(cli.parser(__doc__))
-    device = cli.device(args)
+    device = torch_device(args.device)
     dataset = price_contest.load(args, args.split, clusters=True)
     figure = args.paths.figure
     price_figures.effects(effects(args, dataset), figure("price_effects"))

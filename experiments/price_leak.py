@@ -32,6 +32,7 @@ from common.prices import features as pricing
 from common.prices.trees import plain_lightgbm
 from common.product_table import read_table
 from common.results import Results
+from common.training import torch_device
 from experiments import price_models as price_contest
 
 STAGE, AUDIT = "price_leak", "price_leak_audit"
@@ -48,7 +49,7 @@ TREE_WORDS = {"min_df": 5, "max_features": 1_500}  # trees are slow on many word
 
 def measure(args: argparse.Namespace) -> None:
     """Audits and prices under each of the four conditions, what is there already left out."""
-    device = cli.device(args)
+    device = torch_device(args.device)
     table = read_table(require(args.paths.llm, "python Use_LLM_for_preprocess.py"))
     inputs = {"table": args.paths.llm, "raw": str(args.paths.fashion_raw.name)}
     settings = {"near": NEAR, "words": WORDS, "tree_words": TREE_WORDS}

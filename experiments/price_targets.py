@@ -24,6 +24,7 @@ from common.merge.sources import STATISTICS
 from common.prices import features as pricing
 from common.prices import recipes as price_recipes
 from common.results import Results
+from common.training import torch_device
 from experiments import price_models as price_contest
 
 STAGE = "price_targets"
@@ -34,7 +35,7 @@ CENT = 0.01 * EUR_TO_USD
 
 def measure(args: argparse.Namespace) -> None:
     """Scores every model on every statistic, what is there already left out."""
-    device = cli.device(args)
+    device = torch_device(args.device)
     dataset = price_contest.load(args, args.split)
     results = Results(args.paths.results(STAGE), args, dataset.inputs, KEY)
     columns = pricing.columns(dataset.table, pricing.EXPERIMENTS["metadata"], "listing")

@@ -18,6 +18,7 @@ from __future__ import annotations
 import numpy as np
 
 from common import cli, presets, product_table
+from common.training import torch_device
 
 CHANCE = "Chance"
 DRAWS, AMONG = 5, 1000
@@ -146,7 +147,7 @@ def main() -> None:
     table = data.table.iloc[rows].reset_index(drop=True)
     said = {"split": args.split, "text": data.text_setting}
     results = Results(args.paths.results("retrieval"), args, data.inputs, KEY)
-    device = cli.device(args)
+    device = torch_device(args.device)
 
     def embedded(clip):
         image_tower, text_tower = towers.of_clip(clip)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from common import cli, presets
+from common import presets
 from common.artifacts import fingerprint, require
 from common.embed.embeddings import Encoder as ClipEncoder
 from common.prices.model import PriceModel
+from common.training import torch_device
 from pricing.listing import Labeller, Reader, columns
 
 _RUN = "ours_metadata-embedding_listing_grouped_seed{seed}"
@@ -66,7 +67,7 @@ class Models:
 
     def __init__(self, args: argparse.Namespace):
         found = files(args)
-        self.device = cli.device(args)
+        self.device = torch_device(args.device)
         self.labeller = Labeller(found["labels"], self.device)
         self.price = PriceModel.load(found["price"])
         self.price.network.to(self.device)

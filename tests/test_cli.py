@@ -10,6 +10,7 @@ from shell import ROOT, STAGES, run_stage
 
 from common import cli
 from common.artifacts import StageError
+from common.training import torch_device
 
 HEAVY = "torch gradio pandas sklearn transformers open_clip timm matplotlib duckdb numpy".split()
 COMMON = "--data-dir --raw-dir --preset --limit --seed --device --split --force".split()
@@ -113,6 +114,6 @@ def test_a_gpu_that_is_not_there_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     args = cli.parse(cli.parser(None), ["--device", "cuda"])
     with pytest.raises(StageError, match="no GPU"):
-        cli.device(args)
+        torch_device(args.device)
     args.device = "auto"
-    assert cli.device(args).type == "cpu"
+    assert torch_device(args.device).type == "cpu"

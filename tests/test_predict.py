@@ -20,6 +20,7 @@ from common.embed.images import BrokenImageError
 from common.merge import table as merge
 from common.merge import taxonomy
 from common.prices import features as pricing
+from common.training import torch_device
 from experiments.listing_pricing import drawn, gibberish
 from pricing import models as valuing
 from pricing import ood as doubt
@@ -76,7 +77,7 @@ def furnish(args, table):
     names = pricing.columns(table, "metadata + embedding", "listing")
     encoder = pricing.Encoder.fit(data, learned, names)
     matrix = encoder.matrix(table, image, text)
-    sides = train, validation, 0, cli.device(args)
+    sides = train, validation, 0, torch_device(args.device)
     priced, _, _ = price_recipes.ours(encoder, matrix, table, *sides)
     priced.save(args.paths.model(valuing.PRICE.format(seed=0)))
     calibrate.make(args, data)

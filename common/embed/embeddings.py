@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common import cli, presets
+from common import presets
 from common.artifacts import (
     StageError,
     atomic,
@@ -30,6 +30,7 @@ from common.artifacts import (
 from common.embed.cache import file_stamp
 from common.merge.table import splits
 from common.product_table import listing_text
+from common.training import torch_device
 
 
 def ensure(args: argparse.Namespace, table: pd.DataFrame) -> tuple[Path, Path]:
@@ -71,7 +72,7 @@ def ensure(args: argparse.Namespace, table: pd.DataFrame) -> tuple[Path, Path]:
     from common.embed import encoders as towers
     from experiments import retrieval
 
-    device = cli.device(args)
+    device = torch_device(args.device)
     clip = alignment.untrained(device) if own else presets.clip(args, device)
     image_tower, text_tower = towers.of_clip(clip)
     started = time.monotonic()
@@ -127,7 +128,7 @@ def of_texts(args: argparse.Namespace, texts: Sequence[str]) -> np.ndarray:
     """Any texts, as :func:`ensure` embeds the table's: float32 (n_texts, d), cached like those."""
     from common.embed import encoders as towers
 
-    clip = presets.clip(args, cli.device(args))
+    clip = presets.clip(args, torch_device(args.device))
     _, tower = towers.of_clip(clip)
     features = towers.text_features(args, texts, tower)
     return towers.project(features, towers.heads_of(clip)[1], tower.device)

@@ -10,13 +10,13 @@ import torch
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
-from common import cli, presets
+from common import presets
 from common.artifacts import StageError
 from common.dataset import Dataset
 from common.embed import encoders as towers
 from common.embed.images import Pixels, decode, step_back, worker_count
 from common.labels.multitask import Model, array_batches, run_models
-from common.training import TrainConfig
+from common.training import TrainConfig, torch_device
 
 FROZEN = TrainConfig(epochs=60, batch_size=256, lr=1e-3, weight_decay=0.01, patience=8)
 HEAD = {"hidden": 512, "dropout": 0.3}
@@ -35,7 +35,7 @@ def run(args, stage: str, data: Dataset, name: str, network: Callable, *others: 
     """
     if args.tune and args.finetune:
         raise StageError("--tune looks for settings of the frozen backbone: leave out --finetune")
-    backbone = presets.cnn(args, cli.device(args))
+    backbone = presets.cnn(args, torch_device(args.device))
     files = [args.paths.raw / path for path in data.table["image_path"]]
     if args.finetune:
         # Each fit begins with the weights as they came.

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from common import cli, runtime
+from common import runtime
 from common.dataset import EXPERIMENTS, Dataset
 from common.labels.criteria import model_names
 from common.labels.protocol import (
@@ -32,6 +32,7 @@ from common.training import (
     read_config,
     save_model,
     tensor_batches,
+    torch_device,
 )
 
 PREDICT_BATCH = 2048
@@ -94,7 +95,7 @@ def run_models(args, stage: str, data: Dataset, models: list[Model], settings: d
     by_class = Results(
         args.paths.results(f"{stage}_classes"), args, data.inputs, CLASSES_KEY, settings
     )
-    run_tasks(args, data, results, learners, cli.device(args), by_class)
+    run_tasks(args, data, results, learners, torch_device(args.device), by_class)
     for model in models:
         if model.figures and model.config:
             _draw_learning_curves(args, model)
@@ -109,14 +110,14 @@ def _learn(args, data, model):
         seconds, temperature = _fit_and_keep(args, data, problem, model, network)
         for name, batches in {model.name: model.batches, **model.also}.items():
             logits = predict(
-                network, batches(problem.test, None, False, problem.seed), cli.device(args)
+                network, batches(problem.test, None, False, problem.seed), torch_device(args.device)
             )
             seen = {}
             if temperature:
                 seen = predict(
                     network,
                     batches(problem.validation, None, False, problem.seed),
-                    cli.device(args),
+                    torch_device(args.device),
                 )
             for task, z in logits.items():
                 yield from _read(name, task, z, seconds, temperature.get(task), seen.get(task))
@@ -148,7 +149,7 @@ def train(
         validation,
         loss(args.criterion),
         model.config,
-        cli.device(args),
+        torch_device(args.device),
         progress=f"{model.name} {problem.experiment} seed {problem.seed}",
         checkpoint=checkpoint,
     )
@@ -173,7 +174,7 @@ def _fit_and_keep(args, data, problem, model, network):
     history, validation = train(args, problem, model, network, checkpoint)
     temperature = {}
     if args.criterion == "cross-entropy":
-        for task, z in predict(network, validation, cli.device(args)).items():
+        for task, z in predict(network, validation, torch_device(args.device)).items():
             y = problem.targets[task][0][problem.validation]
             temperature[task] = fit_temperature(z, y)
     said = {

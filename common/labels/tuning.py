@@ -12,13 +12,13 @@ from collections.abc import Callable
 import numpy as np
 from scipy.special import log_softmax
 
-from common import cli, metrics, runtime, tuning
+from common import metrics, runtime, tuning
 from common.artifacts import StageError
 from common.dataset import TASKS, Dataset, labels, sides
 from common.labels.multitask import Model, fit_temperature, train
 from common.labels.protocol import Problem, identity
 from common.results import Results
-from common.training import predict
+from common.training import predict, torch_device
 
 KEY = ("model", "trial")
 
@@ -69,7 +69,7 @@ def search_networks(
 
         def judged(batches):
             seen = batches(problem.validation, None, False, problem.seed)
-            return judge(trial, problem, predict(network, seen, cli.device(args)))
+            return judge(trial, problem, predict(network, seen, torch_device(args.device)))
 
         lacking = [judged(batches) for batches in model.also.values()]
         whole = judged(model.batches)  # last: what the trial keeps is of whole listings
