@@ -104,8 +104,8 @@ class Features:
         self.joined = np.concatenate([image, text], axis=1).astype(np.float32)
         self.experiment, self.fitted = None, {}
 
-    def of(self, name: str, problem, components: int = COMPONENTS):
-        """Features (n_rows, d) for the model `name`, fitted on the problem's training rows.
+    def of(self, name: str, split, components: int = COMPONENTS):
+        """Features (n_rows, d) for the model `name`, fitted on the split's training rows.
 
         `components`: how many of the principal components a tree sees.
         """
@@ -115,11 +115,11 @@ class Features:
         if name not in (*LINEAR, *TREES):
             return self.joined
         # The training rows depend on the experiment only; those of the last one are not needed.
-        if problem.experiment != self.experiment:
-            self.experiment, self.fitted = problem.experiment, {}
+        if split.experiment != self.experiment:
+            self.experiment, self.fitted = split.experiment, {}
         kind = "linear" if name in LINEAR else components
         if kind not in self.fitted:
-            seen = self.joined[problem.train]
+            seen = self.joined[split.train]
             transform = (
                 StandardScaler()
                 if kind == "linear"
@@ -134,39 +134,39 @@ class Features:
         return self.fitted[kind]
 
 
-def answer(name: str, features: Features, problem):
-    """Yields the answer of the model `name` to the problem's one task."""
-    from common.labels.protocol import Answer
+def answer(name: str, features: Features, split):
+    """Yields the answer of the model `name` to the split's one task."""
+    from common.labels.protocol import Prediction
 
-    task = next(iter(problem.targets))
-    model, present, matrix, seconds = fitted(name, features, problem, task, BOOSTED.get(name, {}))
-    asked = matrix[problem.test]
+    task = next(iter(split.targets))
+    model, present, matrix, seconds = fitted(name, features, split, task, BOOSTED.get(name, {}))
+    asked = matrix[split.test]
     if not hasattr(model, "predict_proba"):
-        yield Answer(name, task, seconds, named=present[model.predict(asked)])
+        yield Prediction(name, task, seconds, y_pred=present[model.predict(asked)])
         return
-    yield Answer(name, task, seconds, probabilities(model, present, asked, problem, task))
+    yield Prediction(name, task, seconds, probabilities(model, present, asked, split, task))
 
 
-def fitted(name: str, features: Features, problem, task: str, boosted: dict):
+def fitted(name: str, features: Features, split, task: str, boosted: dict):
     """Returns the model, the classes that its labels stand for, its features, seconds."""
     import numpy as np
     from sklearn.dummy import DummyClassifier
 
-    y, _ = problem.targets[task]
-    matrix = features.of(name, problem, boosted.get("components", COMPONENTS))
+    y, _ = split.targets[task]
+    matrix = features.of(name, split, boosted.get("components", COMPONENTS))
     # Training may lack a class; XGBoost takes gapless labels only, so all are given them.
-    present, seen = np.unique(y[problem.train], return_inverse=True)
-    model = build(name, problem.seed, boosted) if len(present) > 1 else DummyClassifier()
+    present, seen = np.unique(y[split.train], return_inverse=True)
+    model = build(name, split.seed, boosted) if len(present) > 1 else DummyClassifier()
     started = time.perf_counter()
-    model.fit(matrix[problem.train], seen)
+    model.fit(matrix[split.train], seen)
     return model, present, matrix, time.perf_counter() - started
 
 
-def probabilities(model, present, asked, problem, task):
+def probabilities(model, present, asked, split, task):
     """float32 (n_asked, n_classes); 0 for a class that training lacks."""
     import numpy as np
 
-    proba = np.zeros((len(asked), len(problem.targets[task][1])), dtype=np.float32)
+    proba = np.zeros((len(asked), len(split.targets[task][1])), dtype=np.float32)
     proba[:, present] = model.predict_proba(asked)
     return proba
 
@@ -191,15 +191,15 @@ def tune(args, data, features: Features) -> None:
 
     from common.labels import tuning as label_tuning
 
-    def objective(name, trial, problem):
+    def objective(name, trial, split):
         settings, logits, seconds = suggest(trial, name), {}, 0.0
-        for task in problem.targets:
-            model, present, matrix, took = fitted(name, features, problem, task, settings)
-            proba = probabilities(model, present, matrix[problem.validation], problem, task)
+        for task in split.targets:
+            model, present, matrix, took = fitted(name, features, split, task, settings)
+            proba = probabilities(model, present, matrix[split.validation], split, task)
             logits[task] = np.log(np.maximum(proba, LEAST))
             seconds += took
         trial.set_user_attr("fit_seconds", seconds)
-        return label_tuning.judge(trial, problem, logits)
+        return label_tuning.judge(trial, split, logits)
 
     for name, in_use in BOOSTED.items():
         label_tuning.search(args, STAGE, data, name, partial(objective, name), in_use)
@@ -209,7 +209,7 @@ def main():
     args = arguments()
 
     from common import dataset
-    from common.labels.protocol import KEY, Learner, run_tasks
+    from common.labels.protocol import KEY, Estimator, run_tasks
     from common.results import Results
 
     data = dataset.load(args)
@@ -218,11 +218,11 @@ def main():
         tune(args, data, features)
         return
     results = Results(args.paths.results(STAGE), args, data.inputs, KEY, {"boosted": BOOSTED})
-    learners = [
-        Learner((name,), partial(answer, name, features), figures=name == MODELS[0])
+    estimators = [
+        Estimator((name,), partial(answer, name, features), figures=name == MODELS[0])
         for name in args.models
     ]
-    run_tasks(args, data, results, learners)
+    run_tasks(args, data, results, estimators)
     results.finish()
 
 

@@ -22,7 +22,6 @@ Reproduces the CLIP Fusion rows of the README's classification table.
 """
 
 from common import cli, presets
-from common.labels import criteria
 
 STAGE = "Classification_with_CLIP"
 
@@ -30,7 +29,7 @@ STAGE = "Classification_with_CLIP"
 def arguments():
     parser = cli.parser(__doc__)
     presets.add_arguments(parser, "clip")
-    criteria.add_arguments(parser)
+    cli.classification_options(parser)
     return cli.parse(parser)
 
 

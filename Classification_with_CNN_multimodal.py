@@ -19,13 +19,12 @@ Reproduces the multimodal CNN rows of the README's classification table.
 """
 
 from common import cli, presets
-from common.labels import criteria
 
 
 def arguments():
     parser = cli.parser(__doc__)
     presets.add_arguments(parser, "clip", "cnn")
-    criteria.add_arguments(parser, finetune=True)
+    cli.classification_options(parser, finetune=True)
     return cli.parse(parser)
 
 

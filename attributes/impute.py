@@ -135,7 +135,7 @@ def _fit(inputs, truth, split) -> tuple[np.ndarray, list[str]] | None:
     """Weights and values of the classifier that does best on the validation rows."""
     from sklearn.linear_model import LogisticRegression
 
-    from common.labels.multitask import fit_temperature
+    from common.metrics import fit_temperature
 
     train = np.flatnonzero((split == "train") & (truth != ""))
     names, counts = np.unique(truth[train].astype(str), return_counts=True)

@@ -83,6 +83,27 @@ def price_options(made: argparse.ArgumentParser) -> None:
     )
 
 
+def classification_options(made: argparse.ArgumentParser, finetune: bool = False) -> None:
+    """Adds the flags of the stages that train networks, `finetune` where there is a backbone.
+
+    `cross-entropy`, read by argmax, is the default. `study` is the published study's: one sigmoid
+    per class under binary cross-entropy, right only if exactly the true class passes 0.5; its
+    weights are read by argmax too, which shows how much of a score the reading alone costs.
+    """
+    group = made.add_argument_group("classification")
+    group.add_argument(
+        "--criterion",
+        choices=("cross-entropy", "study"),
+        default="cross-entropy",
+        help="cross-entropy and argmax (default), or the study's: sigmoids, exact match at 0.5",
+    )
+    tuning_option(group)
+    if finetune:
+        group.add_argument(
+            "--finetune", action="store_true", help="train the backbone too, not only the heads"
+        )
+
+
 def tuning_option(group: argparse._ArgumentGroup) -> None:
     """Adds ``--tune`` to a group of flags of a stage."""
     group.add_argument(

@@ -4,7 +4,8 @@ Every stage scores with these functions, so that one column name means one thing
 """
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
+from scipy.optimize import linear_sum_assignment, minimize_scalar
+from scipy.special import log_softmax
 from sklearn.metrics import (
     accuracy_score,
     adjusted_rand_score,
@@ -66,6 +67,16 @@ def expected_calibration_error(y_true, proba, bins: int = ECE_BINS) -> float:
     which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     gaps = np.bincount(which, weights=correct - confidence, minlength=bins)
     return float(np.abs(gaps).sum() / len(confidence))
+
+
+def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
+    """The temperature under which softmax(logits / T) fits `y` best (Guo et al., ICML 2017)."""
+
+    def negative_log_likelihood(log_temperature):
+        scaled = log_softmax(logits / np.exp(log_temperature), axis=1)
+        return -scaled[np.arange(len(y)), y].mean()
+
+    return float(np.exp(minimize_scalar(negative_log_likelihood, bounds=(-2, 2)).x))
 
 
 def automatic(seen, seen_proba, true, proba, wanted: float = 0.99) -> dict[str, float]:
@@ -169,6 +180,33 @@ def clustering(labels, assigned, space) -> dict[str, float]:
         "silhouette": float(silhouette),
         "smallest_cluster": int(sizes.min()),
     }
+
+
+def retrieval(
+    image: np.ndarray, text: np.ndarray, seed: int = 0, among: int = 1000, draws: int = 1
+) -> dict:
+    """How often a text finds its own picture first, or among the first ten, and the reverse.
+
+    Args:
+        image, text: (n, d), L2-normalised, row by row one product.
+        among: products that are drawn (all, if there are fewer), `draws` times over.
+
+    Returns:
+        text_to_image@1, text_to_image@10, image_to_text@1, image_to_text@10 (recall, means over
+        the draws; a tie counts as found) and among, the number of products.
+    """
+    rng = np.random.default_rng(seed)
+    among = min(among, len(image))
+    recalls: dict[str, list[float]] = {}
+    for _ in range(draws if among < len(image) else 1):
+        rows = rng.permutation(len(image))[:among]
+        similarity = text[rows] @ image[rows].T
+        for name, scores in (("text_to_image", similarity), ("image_to_text", similarity.T)):
+            rank = (scores > np.diag(scores)[:, None]).sum(axis=1)
+            for k in (1, 10):
+                recalls.setdefault(f"{name}@{k}", []).append(float((rank < k).mean()))
+    means = {name: round(float(np.mean(values)), 4) for name, values in recalls.items()}
+    return means | {"among": among}
 
 
 def interval(true, low, high) -> dict[str, float]:

@@ -55,22 +55,22 @@ def categories(table, train):
     return np.hstack(parts) * np.float32(SCALE / np.sqrt(len(parts)))
 
 
-def fit(name: str, blocks: dict, problem):
-    """Yields the answers of a multinomial logistic regression to the problem's tasks."""
+def fit(name: str, blocks: dict, split):
+    """Yields the answers of a multinomial logistic regression to the split's tasks."""
     import numpy as np
     from sklearn.linear_model import LogisticRegression
 
-    from common.labels.protocol import Answer
+    from common.labels.protocol import Prediction
 
     inputs = np.hstack([blocks[part] for part in GIVEN[name]])
-    for task, (y, classes) in problem.targets.items():
+    for task, (y, classes) in split.targets.items():
         started = time.perf_counter()
         model = LogisticRegression(C=STRENGTH, max_iter=300, tol=1e-3)
-        model.fit(inputs[problem.train], y[problem.train])
+        model.fit(inputs[split.train], y[split.train])
         seconds = time.perf_counter() - started
-        proba = np.zeros((len(problem.test), len(classes)), dtype=np.float32)
-        proba[:, model.classes_] = model.predict_proba(inputs[problem.test])
-        yield Answer(name, task, seconds, proba)
+        proba = np.zeros((len(split.test), len(classes)), dtype=np.float32)
+        proba[:, model.classes_] = model.predict_proba(inputs[split.test])
+        yield Prediction(name, task, seconds, proba)
 
 
 def main() -> None:
@@ -86,7 +86,7 @@ def main() -> None:
     from common import dataset
     from common.artifacts import StageError
     from common.embed import embeddings
-    from common.labels.protocol import KEY, Learner, run_tasks
+    from common.labels.protocol import KEY, Estimator, run_tasks
     from common.results import Results
 
     data = dataset.load(args)
@@ -102,10 +102,10 @@ def main() -> None:
         "categories": categories(data.table, dataset.sides(data.table)[0]),
     }
     results = Results(args.paths.results(STAGE), args, data.inputs, KEY, {"given": GIVEN})
-    learners = [
-        Learner((name,), partial(fit, name, blocks), joint=True, figures=False) for name in GIVEN
+    estimators = [
+        Estimator((name,), partial(fit, name, blocks), joint=True, figures=False) for name in GIVEN
     ]
-    run_tasks(args, data, results, learners, experiments=("mixed",))
+    run_tasks(args, data, results, estimators, experiments=("mixed",))
     results.finish()
 
 

@@ -23,10 +23,9 @@ from scipy.special import log_softmax
 from common import cli, dataset, metrics, presets, runtime
 from common.embed.embeddings import Encoder
 from common.labels import clip_fusion as fusion
-from common.labels import criteria
-from common.labels.multitask import Model, array_batches, fit_temperature, train
+from common.labels.multitask import Model, array_batches, train
 from common.labels.networks import ClipFusion
-from common.labels.protocol import Problem
+from common.labels.protocol import Split
 from common.product_table import listing_text
 from common.results import Results
 from common.training import predict, torch_device
@@ -56,9 +55,9 @@ CLASS_WORDS = {
 
 @dataclass(frozen=True)
 class Case:
-    """One experiment: rows of the two sources (first: learned from), of the sides, the problem."""
+    """One experiment: rows of the two sources (first: learned from), of the sides, the split."""
 
-    problem: Problem
+    split: Split
     sources: list[np.ndarray]
     seen: list[np.ndarray]  # training and validation rows of each
 
@@ -73,35 +72,35 @@ def case(data: dataset.Dataset, experiment: str, seed: int) -> Case:
     targets = {task: dataset.labels(data.table, task) for task in dataset.TASKS}
     sides = dataset.sides(data.table, experiment)
     seen = [rows[split[rows] != "test"] for rows in sources]
-    return Case(Problem(experiment, seed, *sides, targets), sources, seen)
+    return Case(Split(experiment, seed, *sides, targets), sources, seen)
 
 
-# --- the two models: (args, image, text, problem) -> {task: scores (n_rows, n_classes)} ------
+# --- the two models: (args, image, text, split) -> {task: scores (n_rows, n_classes)} ------
 
 
-def clip_fusion(args, image, text, problem: Problem) -> dict[str, np.ndarray]:
-    runtime.seed_everything(problem.seed)
-    classes = {task: len(names) for task, (_, names) in problem.targets.items()}
+def clip_fusion(args, image, text, split: Split) -> dict[str, np.ndarray]:
+    runtime.seed_everything(split.seed)
+    classes = {task: len(names) for task, (_, names) in split.targets.items()}
     network = ClipFusion(image.shape[1], text.shape[1], classes, **fusion.NETWORK)
     config = fusion.config(**fusion.TRAINING)
     batches = array_batches(image, text, batch_size=config.batch_size)
-    train(args, problem, Model("CLIP Fusion", None, batches, config), network)
-    every = batches(np.arange(len(image)), None, False, problem.seed)
+    train(args, split, Model("CLIP Fusion", None, batches, config), network)
+    every = batches(np.arange(len(image)), None, False, split.seed)
     answered = predict(network, every, torch_device(args.device))
     return {task: answered[task] for task in TASKS}
 
 
-def linear_svm(args, image, text, problem: Problem) -> dict[str, np.ndarray]:
+def linear_svm(args, image, text, split: Split) -> dict[str, np.ndarray]:
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import LinearSVC
 
     joined = np.concatenate([image, text], axis=1)
-    joined = StandardScaler().fit(joined[problem.train]).transform(joined)
+    joined = StandardScaler().fit(joined[split.train]).transform(joined)
     scores = {}
     for task in TASKS:
-        y, names = problem.targets[task]
-        model = LinearSVC(C=SVM_PENALTY, random_state=problem.seed)
-        model.fit(joined[problem.train], y[problem.train])
+        y, names = split.targets[task]
+        model = LinearSVC(C=SVM_PENALTY, random_state=split.seed)
+        model.fit(joined[split.train], y[split.train])
         decided = model.decision_function(joined)
         # A class that training lacks is named last.
         scores[task] = np.full((len(joined), len(names)), decided.min() - 1)
@@ -120,28 +119,28 @@ def recipes(args, data: dataset.Dataset, one: Case, fit, names: dict[str, np.nda
 
     Parameters: fit: one of `MODELS`; names: {task: scores by the nearest class name}.
     """
-    image, text, problem = np.asarray(data.image), np.asarray(data.text), one.problem
-    plain = fit(args, image, text, problem)
+    image, text, split = np.asarray(data.image), np.asarray(data.text), one.split
+    plain = fit(args, image, text, split)
     yield STUDY, plain
     for name, alike in (
         ("standardised by source", adaptation.standardised),
         ("CORAL", adaptation.coral),
     ):
         pair = (alike(rows, one.sources, one.seen) for rows in (image, text))
-        yield name, fit(args, *pair, problem)
+        yield name, fit(args, *pair, split)
 
     texts, joined = listing_text(data.table), np.concatenate([image, text], axis=1)
     made: dict[str, dict] = {}
     for task in TASKS:
-        y, classes = problem.targets[task]
+        y, classes = split.targets[task]
 
         def sure(scores, y=y):
-            seen = problem.validation
-            return log_softmax(scores / fit_temperature(scores[seen], y[seen]), axis=1)
+            seen = split.validation
+            return log_softmax(scores / metrics.fit_temperature(scores[seen], y[seen]), axis=1)
 
         answers = sure(plain[task])
-        shares = np.bincount(y[problem.train], minlength=len(classes)) / len(problem.train)
-        words = adaptation.shared_words(texts, y, problem.train, one.unlabelled, len(classes))
+        shares = np.bincount(y[split.train], minlength=len(classes)) / len(split.train)
+        words = adaptation.shared_words(texts, y, split.train, one.unlabelled, len(classes))
         chosen = {
             "self-training on the surest": adaptation.surest(answers, one.unlabelled),
             "self-training where three agree": adaptation.agreed(
@@ -189,7 +188,7 @@ def measure(args: argparse.Namespace, data: dataset.Dataset, results: Results, e
             if not wanted:
                 continue
             targets = {task: dataset.labels(data.table, task) for task in dataset.TASKS}
-            both = fit(args, data.image, data.text, Problem("mixed", seed, *mixed, targets))
+            both = fit(args, data.image, data.text, Split("mixed", seed, *mixed, targets))
             for experiment in wanted:
                 one = case(data, experiment, seed)
                 most = {task: scored(one, task, both[task]) for task in TASKS}
@@ -207,16 +206,16 @@ def measure(args: argparse.Namespace, data: dataset.Dataset, results: Results, e
                             recipe=recipe,
                             **said,
                             seed=seed,
-                            n_train=len(mixed[0] if recipe == BOTH else one.problem.train),
-                            n_test=len(one.problem.test),
+                            n_train=len(mixed[0] if recipe == BOTH else one.split.train),
+                            n_test=len(one.split.test),
                             **found,
                             gap_closed=closed,
                         )
 
 
 def scored(one: Case, task: str, scores: np.ndarray) -> dict[str, float]:
-    test = one.problem.test
-    found = metrics.classification(one.problem.targets[task][0][test], scores[test].argmax(axis=1))
+    test = one.split.test
+    found = metrics.classification(one.split.targets[task][0][test], scores[test].argmax(axis=1))
     return {"accuracy": found["accuracy"], "macro_f1": found["f1_macro"]}
 
 
@@ -224,7 +223,7 @@ def main() -> None:
     parser = cli.parser(__doc__)
     presets.add_arguments(parser, "clip")
     args = cli.parse(parser)
-    args.criterion = criteria.CRITERIA[0]
+    args.criterion = "cross-entropy"
 
     data = dataset.load(args)
     said = {"split": args.split}

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from common import cli, presets, product_table
+from common import cli, metrics, presets, product_table
 from common.training import torch_device
 
 CHANCE = "Chance"
@@ -39,29 +39,6 @@ CATEGORY_WORDS = {
     "Shoes": ("shoes", "sandals", "sneakers", "boots", "flip flops"),
     "Accessories": ("bag", "belt", "cap", "sunglasses", "scarf", "wallet"),
 }
-
-
-def recall(
-    image: np.ndarray, text: np.ndarray, seed: int = 0, among: int = AMONG, draws: int = 1
-) -> dict:
-    """How often a text finds its own picture first, or among the first ten, and the reverse.
-
-    Parameters: image, text (n, d), L2-normalised, row by row one product; ``among`` products are
-    drawn from them (all, if there are fewer), ``draws`` times over. A tie counts as found. Returns
-    text_to_image@1, text_to_image@10, image_to_text@1, image_to_text@10 (means over the draws) and
-    among, the number of products.
-    """
-    rng = np.random.default_rng(seed)
-    among = min(among, len(image))
-    found: dict[str, list[float]] = {}
-    for _ in range(draws if among < len(image) else 1):
-        rows = rng.permutation(len(image))[:among]
-        similarity = text[rows] @ image[rows].T
-        for name, scores in (("text_to_image", similarity), ("image_to_text", similarity.T)):
-            better = (scores > np.diag(scores)[:, None]).sum(axis=1)
-            for k in (1, 10):
-                found.setdefault(f"{name}@{k}", []).append(float((better < k).mean()))
-    return {name: round(float(np.mean(each)), 4) for name, each in found.items()} | {"among": among}
 
 
 def type_precision(image: np.ndarray, names: np.ndarray, types: np.ndarray) -> float:
@@ -116,7 +93,7 @@ def evaluate(results, said: dict, name: str, table, image, text, encode) -> None
             continue
         types, type_names = pd.factorize(table["product_type"].iloc[rows])
         named = encode([type_name.replace("/", ", ") for type_name in type_names])
-        measured = recall(image[rows], text[rows], draws=DRAWS) | {
+        measured = metrics.retrieval(image[rows], text[rows], among=AMONG, draws=DRAWS) | {
             "type_precision@1": type_precision(image[rows], named, types),
             "zero_shot_category": zero_shot(image[rows], words, category[rows]),
         }

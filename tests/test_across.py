@@ -131,11 +131,11 @@ def test_no_remedy_looks_at_a_label_of_the_source_that_is_answered_for(listed):
         dataset.Dataset(table, listed.image, listed.text, "clean"), *("HNM->FASHION", 0)
     )
 
-    def fit(args, image, text, problem):
-        y, names = problem.targets["category"]
-        assert not np.isin(problem.train, hidden).any()
+    def fit(args, image, text, split):
+        y, names = split.targets["category"]
+        assert not np.isin(split.train, hidden).any()
         scores = image[:, : len(names)] + text[:, : len(names)]
-        return {task: scores[:, : len(problem.targets[task][1])] for task in across.TASKS}
+        return {task: scores[:, : len(split.targets[task][1])] for task in across.TASKS}
 
     named = {task: listed.image[:, : len(dataset.TASKS[task][1])] for task in across.TASKS}
     open_eyed = dict(across.recipes(None, listed, one, fit, named))

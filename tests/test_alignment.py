@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from common import presets
+from common import metrics, presets
 from common.embed import align as alignment
 from common.embed import encoders as towers
 from experiments import retrieval
@@ -70,9 +70,9 @@ def test_products_never_seen_find_their_picture(fresh, pairs, once):
     kept, text, *_, test = pairs
     state, clip = fresh
     clip.model.load_state_dict(state)
-    before = retrieval.recall(*(each[test] for each in embedded(clip, kept, text)))
+    before = metrics.retrieval(*(each[test] for each in embedded(clip, kept, text)))
     image, words, history, _ = once
-    after = retrieval.recall(image[test], words[test])
+    after = metrics.retrieval(image[test], words[test])
     assert before["text_to_image@1"] < 0.15  # 50 products: chance is 0.02
     assert after["text_to_image@1"] > 0.6 and after["image_to_text@10"] > 0.9
     assert history.val_loss[history.best_epoch - 1] == min(history.val_loss)
@@ -98,14 +98,14 @@ def test_all_but_the_last_stage_stays_as_it_came(fresh, once):
 
 def test_retrieval_counts_as_recall_does():
     image = np.eye(20, dtype=np.float32)
-    assert retrieval.recall(image, image)["text_to_image@1"] == 1
+    assert metrics.retrieval(image, image)["text_to_image@1"] == 1
     shifted = np.roll(image, 1, axis=0)  # every text resembles the next product's picture only
-    found = retrieval.recall(image, shifted)
+    found = metrics.retrieval(image, shifted)
     assert found["text_to_image@1"] == 0 and found["among"] == 20
     text = image + 2 * np.roll(image, 1, axis=0)  # its own picture comes second
-    found = retrieval.recall(image, text)
+    found = metrics.retrieval(image, text)
     assert found["text_to_image@1"] == 0 and found["text_to_image@10"] == 1
-    assert retrieval.recall(image, image, among=5)["among"] == 5
+    assert metrics.retrieval(image, image, among=5)["among"] == 5
 
 
 def test_type_and_category_are_named_by_their_words():

@@ -13,10 +13,9 @@ import pytest
 import torch
 from torch import nn
 
-from common import cli, dataset
+from common import cli, dataset, metrics
 from common.labels import multitask, networks
 from common.labels import protocol as classification
-from common.labels.criteria import add_arguments
 from common.training import TrainConfig, load_state, read_config
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,7 +29,7 @@ def data(planted):
 
 def arguments(folder, *more):
     parser = cli.parser("")
-    add_arguments(parser)
+    cli.classification_options(parser)
     return cli.parse(parser, ["--data-dir", str(folder), "--device", "cpu", *more])
 
 
@@ -205,7 +204,7 @@ def test_temperature_is_recovered(wanted):
     logits = 2 * rng.normal(size=(20_000, 5))
     chances = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     y = (chances.cumsum(axis=1) > rng.random((20_000, 1))).argmax(axis=1)
-    assert multitask.fit_temperature(wanted * logits, y) == pytest.approx(wanted, rel=0.05)
+    assert metrics.fit_temperature(wanted * logits, y) == pytest.approx(wanted, rel=0.05)
 
 
 def test_the_random_split_overwrites_nothing(data, copied):
@@ -219,7 +218,7 @@ def test_the_random_split_overwrites_nothing(data, copied):
 KILLED = """
 import os, signal, sys
 sys.path[:0] = [{root!r}, {tests!r}]
-from common import multitask
+from common.labels import multitask
 import test_classification_deep as deep
 from planted import planted_products
 real, folder = multitask.fit, {folder!r}

@@ -16,7 +16,6 @@ from torchvision import transforms
 from common import cli, dataset, presets
 from common.embed.images import Pixels, decode
 from common.labels import cnn, networks
-from common.labels.criteria import add_arguments
 from common.merge import taxonomy
 from common.training import TrainConfig
 
@@ -70,7 +69,7 @@ def make_data(folder):
 
 def arguments(folder, *more):
     parser = cli.parser("")
-    add_arguments(parser, finetune=True)
+    cli.classification_options(parser, finetune=True)
     return cli.parse(parser, ["--data-dir", str(folder), "--device", "cpu", *more])
 
 
@@ -155,7 +154,8 @@ KILLED = """
 import os, signal, sys
 sys.path[:0] = [{root!r}, {tests!r}]
 from pathlib import Path
-from common import cnn, presets, training
+from common import presets, training
+from common.labels import cnn
 import test_cnn
 presets.cnn, cnn.FINETUNED = test_cnn.backbone, test_cnn.RECIPE
 real, kept = training._keep, []

@@ -13,7 +13,7 @@ from common import dataset
 from common.labels import clip_fusion as fusion
 from common.labels import cnn
 from common.labels import tuning as label_tuning
-from common.labels.protocol import Problem
+from common.labels.protocol import Split
 
 
 @pytest.fixture
@@ -64,11 +64,11 @@ def test_what_is_in_use_lies_where_is_searched():
 
 def test_the_value_is_the_mean_log_loss_at_the_best_temperature():
     y = np.array([0] * 3 + [1])
-    problem = Problem("mixed", 0, y, np.arange(4), y, {"one": (y, ["a", "b"])})
+    split = Split("mixed", 0, y, np.arange(4), y, {"one": (y, ["a", "b"])})
     trial = optuna.trial.FixedTrial({})
     # Whatever its sharpness, this names class a with the share that class a has.
     logits = np.tile([9.0, 0.0], (4, 1))
-    value = label_tuning.judge(trial, problem, {"one": logits})
+    value = label_tuning.judge(trial, split, {"one": logits})
     assert value == pytest.approx(-(0.75 * np.log(0.75) + 0.25 * np.log(0.25)), abs=0.02)
     assert trial.user_attrs["validation_accuracy"] == 0.75
 

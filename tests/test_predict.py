@@ -69,10 +69,10 @@ def furnish(args, table):
         config=None,
     )
     targets = {task: dataset.labels(table, task) for task in dataset.TASKS}
-    problem = classification.Problem("mixed", 0, train, validation, test, targets)
+    split = classification.Split("mixed", 0, train, validation, test, targets)
     network = model.build({task: len(names) for task, (_, names) in targets.items()})
     runtime.seed_everything(0)
-    multitask._fit_and_keep(args, data, problem, model, network)
+    multitask._fit_and_keep(args, data, split, model, network)
     learned = np.concatenate([train, validation])
     names = pricing.columns(table, "metadata + embedding", "listing")
     encoder = pricing.Encoder.fit(data, learned, names)

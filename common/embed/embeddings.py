@@ -68,9 +68,9 @@ def ensure(args: argparse.Namespace, table: pd.DataFrame) -> tuple[Path, Path]:
     if made_with != identity["name"]:
         print(f"{image_path} of {made_with} gives way to {identity['name']}", flush=True)
 
+    from common import metrics
     from common.embed import align as alignment
     from common.embed import encoders as towers
-    from experiments import retrieval
 
     device = torch_device(args.device)
     clip = alignment.untrained(device) if own else presets.clip(args, device)
@@ -107,7 +107,7 @@ def ensure(args: argparse.Namespace, table: pd.DataFrame) -> tuple[Path, Path]:
     image_head, text_head = towers.heads_of(clip)
     image = towers.project(image_tower.finish(kept), image_head, device)
     text = towers.project(text, text_head, device)
-    found = retrieval.recall(image[test], text[test])
+    found = metrics.retrieval(image[test], text[test])
     print(
         f"{clip.info['name']}: among {found['among']} test products a text finds its picture "
         f"first in {found['text_to_image@1']:.1%}, among ten in {found['text_to_image@10']:.1%}",

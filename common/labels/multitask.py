@@ -9,17 +9,17 @@ import numpy as np
 import torch
 from torch import nn
 
-from common import runtime
+from common import metrics, runtime
 from common.dataset import EXPERIMENTS, Dataset
-from common.labels.criteria import model_names
 from common.labels.protocol import (
     CLASSES_KEY,
     KEY,
-    Answer,
-    Learner,
-    Problem,
+    Estimator,
+    Prediction,
+    Split,
     file_name,
     identity,
+    model_names,
     run_tasks,
 )
 from common.results import Results
@@ -79,8 +79,8 @@ def run_models(args, stage: str, data: Dataset, models: list[Model], settings: d
     `settings`: what the rows of the stage's table follow from, beside the data and the preset.
     """
     results = Results(args.paths.results(stage), args, data.inputs, KEY, settings)
-    learners = [
-        Learner(
+    estimators = [
+        Estimator(
             models=tuple(
                 name
                 for one in (model.name, *model.also)
@@ -95,7 +95,7 @@ def run_models(args, stage: str, data: Dataset, models: list[Model], settings: d
     by_class = Results(
         args.paths.results(f"{stage}_classes"), args, data.inputs, CLASSES_KEY, settings
     )
-    run_tasks(args, data, results, learners, torch_device(args.device), by_class)
+    run_tasks(args, data, results, estimators, torch_device(args.device), by_class)
     for model in models:
         if model.figures and model.config:
             _draw_learning_curves(args, model)
@@ -103,20 +103,20 @@ def run_models(args, stage: str, data: Dataset, models: list[Model], settings: d
 
 
 def _learn(args, data, model):
-    def learn(problem: Problem) -> Iterator[Answer]:
-        runtime.seed_everything(problem.seed)
-        classes = {task: len(names) for task, (_, names) in problem.targets.items()}
+    def learn(split: Split) -> Iterator[Prediction]:
+        runtime.seed_everything(split.seed)
+        classes = {task: len(names) for task, (_, names) in split.targets.items()}
         network = model.build(classes)
-        seconds, temperature = _fit_and_keep(args, data, problem, model, network)
+        seconds, temperature = _fit_and_keep(args, data, split, model, network)
         for name, batches in {model.name: model.batches, **model.also}.items():
             logits = predict(
-                network, batches(problem.test, None, False, problem.seed), torch_device(args.device)
+                network, batches(split.test, None, False, split.seed), torch_device(args.device)
             )
             seen = {}
             if temperature:
                 seen = predict(
                     network,
-                    batches(problem.validation, None, False, problem.seed),
+                    batches(split.validation, None, False, split.seed),
                     torch_device(args.device),
                 )
             for task, z in logits.items():
@@ -126,23 +126,23 @@ def _learn(args, data, model):
 
 
 def train(
-    args, problem: Problem, model: Model, network: nn.Module, checkpoint: Path | None = None
+    args, split: Split, model: Model, network: nn.Module, checkpoint: Path | None = None
 ) -> tuple[History, Iterable]:
     """Train `network` of `model` in place; returns its history and the validation batches."""
     learnt_from, validation = (
         model.batches(
             rows,
-            {task: torch.from_numpy(y[rows]) for task, (y, _) in problem.targets.items()},
+            {task: torch.from_numpy(y[rows]) for task, (y, _) in split.targets.items()},
             shuffle,
-            problem.seed,
+            split.seed,
         )
         for rows, shuffle in (
-            (problem.train, model.config is not None),
-            (problem.validation, False),
+            (split.train, model.config is not None),
+            (split.validation, False),
         )
     )
     if model.config is None:
-        return _at_once(network, learnt_from, problem.seed), validation
+        return _at_once(network, learnt_from, split.seed), validation
     history = fit(
         network,
         learnt_from,
@@ -150,7 +150,7 @@ def train(
         loss(args.criterion),
         model.config,
         torch_device(args.device),
-        progress=f"{model.name} {problem.experiment} seed {problem.seed}",
+        progress=f"{model.name} {split.experiment} seed {split.seed}",
         checkpoint=checkpoint,
     )
     return history, validation
@@ -164,23 +164,23 @@ def _at_once(network, batches, seed) -> History:
     return History(best=0.0, seconds=time.perf_counter() - started)
 
 
-def _fit_and_keep(args, data, problem, model, network):
+def _fit_and_keep(args, data, split, model, network):
     """Train, keep the network under `data/models/`; returns seconds and {task: temperature}.
 
     Without temperatures under the study's criterion, which has no probabilities.
     """
-    path = _model_path(args, model, problem.experiment, problem.seed)
+    path = _model_path(args, model, split.experiment, split.seed)
     checkpoint = _checkpoint(args, data, path) if model.resumable else None
-    history, validation = train(args, problem, model, network, checkpoint)
+    history, validation = train(args, split, model, network, checkpoint)
     temperature = {}
     if args.criterion == "cross-entropy":
         for task, z in predict(network, validation, torch_device(args.device)).items():
-            y = problem.targets[task][0][problem.validation]
-            temperature[task] = fit_temperature(z, y)
+            y = split.targets[task][0][split.validation]
+            temperature[task] = metrics.fit_temperature(z, y)
     said = {
         "network": type(network).__name__,
         "arguments": network.arguments,
-        "classes": {task: classes for task, (_, classes) in problem.targets.items()},
+        "classes": {task: classes for task, (_, classes) in split.targets.items()},
         "criterion": args.criterion,
         "temperature": temperature,
         "preset": args.preset,
@@ -204,34 +204,22 @@ def loss(criterion: str) -> Callable:
     ).mean()
 
 
-def _read(model, task, logits, seconds, temperature, seen) -> Iterator[Answer]:
+def _read(model, task, logits, seconds, temperature, seen) -> Iterator[Prediction]:
     if temperature is not None:
         from scipy.special import softmax
 
         proba, validation = (softmax(each / temperature, axis=1) for each in (logits, seen))
-        yield Answer(model, task, seconds, proba, validation=validation)
+        yield Prediction(model, task, seconds, proba, validation_proba=validation)
         return
     exact, argmax = model_names(model, "study")
-    yield Answer(exact, task, seconds, named=exact_match(logits))
-    yield Answer(argmax, task, seconds, named=logits.argmax(axis=1))
+    yield Prediction(exact, task, seconds, y_pred=exact_match(logits))
+    yield Prediction(argmax, task, seconds, y_pred=logits.argmax(axis=1))
 
 
 def exact_match(logits: np.ndarray) -> np.ndarray:
     """The study's reading: the class whose sigmoid passes 0.5; -1 unless it is exactly one."""
     passed = logits > 0
     return np.where(passed.sum(axis=1) == 1, passed.argmax(axis=1), -1)
-
-
-def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
-    """The temperature under which softmax(logits / T) fits `y` best (Guo et al., ICML 2017)."""
-    from scipy.optimize import minimize_scalar  # not before a network is fitted
-    from scipy.special import log_softmax
-
-    def negative_log_likelihood(log_temperature):
-        scaled = log_softmax(logits / np.exp(log_temperature), axis=1)
-        return -scaled[np.arange(len(y)), y].mean()
-
-    return float(np.exp(minimize_scalar(negative_log_likelihood, bounds=(-2, 2)).x))
 
 
 def _draw_learning_curves(args, model):

@@ -1,6 +1,6 @@
 """The classification protocol: three experiments x three tasks x seeds, scored in one way.
 
-A stage brings learners; here they are trained on what each experiment allows, scored on its test
+A stage brings estimators; here they are trained on what each experiment allows, scored on its test
 side, and written to the resumable results table, with the majority class as the row to beat.
 """
 
@@ -24,11 +24,11 @@ MAJORITY = "Majority"
 
 
 @dataclass(frozen=True)
-class Problem:
-    """What a learner may see: rows (integer indices into the table), labels, the seed.
+class Split:
+    """What a estimator may see: rows (integer indices into the table), labels, the seed.
 
     `targets` maps a task to (y of every row, class names); learn from `y[train]`, tune on
-    `y[validation]`, answer for `test`.
+    `y[validation]`, prediction for `test`.
     """
 
     experiment: str
@@ -40,35 +40,35 @@ class Problem:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """One model's answer to one task: probabilities (n_test, n_classes), or classes (n_test,).
+class Prediction:
+    """One model's prediction to one task: probabilities (n_test, n_classes), or classes (n_test,).
 
-    `named` holds class indices, -1 where the model names none; the most probable if omitted.
-    `validation`: probabilities of the validation rows, from which follows how sure is sure enough.
+    `y_pred` holds class indices, -1 where the model names none; the most probable if omitted.
+    `validation_proba`: of the validation rows, from which follows how sure is sure enough.
     """
 
     model: str
     task: str
     fit_seconds: float
     proba: np.ndarray | None = None
-    named: np.ndarray | None = None
-    validation: np.ndarray | None = None
+    y_pred: np.ndarray | None = None
+    validation_proba: np.ndarray | None = None
 
     @property
     def classes(self) -> np.ndarray:
-        return self.proba.argmax(axis=1) if self.named is None else np.asarray(self.named)
+        return self.proba.argmax(axis=1) if self.y_pred is None else np.asarray(self.y_pred)
 
 
 @dataclass(frozen=True)
-class Learner:
-    """`fit(problem)` yields an `Answer` for each of `models` and each task of the problem.
+class Estimator:
+    """`fit(split)` yields an `Prediction` for each of `models` and each task of the split.
 
-    With `joint` one fit answers all the tasks, else it is called once per task (with one entry
-    in `problem.targets`). `figures` says whether to draw its confusion matrices.
+    With `joint` one fit predictions all the tasks, else it is called once per task (with one entry
+    in `split.targets`). `figures` says whether to draw its confusion matrices.
     """
 
     models: tuple[str, ...]
-    fit: Callable[[Problem], Iterable[Answer]]
+    fit: Callable[[Split], Iterable[Prediction]]
     joint: bool = False
     figures: bool = True
 
@@ -77,29 +77,29 @@ def run_tasks(
     args,
     data,
     results: Results,
-    learners: Iterable[Learner],
+    estimators: Iterable[Estimator],
     device="cpu",
     by_class: Results | None = None,
     experiments: Iterable[str] = EXPERIMENTS,
 ) -> None:
-    """Fit and score every learner in the study's three experiments, for every seed.
+    """Fit and score every estimator in the study's three experiments, for every seed.
 
     Rows that `results` already holds (its key must be `KEY`) are not computed again. Usage is
     scored twice: on all test rows, and as `usage_native` on those whose source states it.
     `by_class` (key: `CLASSES_KEY`): where the scores per class of the mixed experiment go, of the
-    learners that have figures.
+    estimators that have figures.
     """
-    learners = [Learner((MAJORITY,), majority, figures=False), *learners]
+    estimators = [Estimator((MAJORITY,), majority, figures=False), *estimators]
     native = data.table["usage_is_native"].to_numpy()
     for experiment in experiments:
         rows = sides(data.table, experiment)
         runs = (
-            (learner, seed, tasks)
-            for learner in learners
+            (estimator, seed, tasks)
+            for estimator in estimators
             for seed in args.seed
-            for tasks in ([tuple(TASKS)] if learner.joint else [(task,) for task in TASKS])
+            for tasks in ([tuple(TASKS)] if estimator.joint else [(task,) for task in TASKS])
         )
-        for learner, seed, tasks in runs:
+        for estimator, seed, tasks in runs:
             said = {
                 "experiment": experiment,
                 "split": args.split,
@@ -109,28 +109,28 @@ def run_tasks(
             scored = _scored(tasks, native[rows[2]])
             if all(
                 results.done(model=model, task=task, **said)
-                for model in learner.models
+                for model in estimator.models
                 for task in scored
             ):
                 continue
             targets = {task: labels(data.table, task) for task in tasks}
-            problem = Problem(experiment, seed, *rows, targets)
-            for answer in learner.fit(problem):
-                _add(results, said, problem, answer, native, device)
-                wanted = learner.figures and answer.model == learner.models[0]
+            split = Split(experiment, seed, *rows, targets)
+            for prediction in estimator.fit(split):
+                _add(results, said, split, prediction, native, device)
+                wanted = estimator.figures and prediction.model == estimator.models[0]
                 if by_class is not None and wanted and experiment == "mixed":
-                    _add_classes(by_class, said, problem, answer, native)
-                if learner.figures and experiment == "mixed" and seed == args.seed[0]:
-                    _draw(args, problem, answer)
+                    _add_classes(by_class, said, split, prediction, native)
+                if estimator.figures and experiment == "mixed" and seed == args.seed[0]:
+                    _draw(args, split, prediction)
 
 
-def majority(problem: Problem) -> Iterator[Answer]:
+def majority(split: Split) -> Iterator[Prediction]:
     """Always the commonest training class, with the training shares as probabilities."""
-    for task, (y, classes) in problem.targets.items():
+    for task, (y, classes) in split.targets.items():
         started = time.perf_counter()
-        shares = np.bincount(y[problem.train], minlength=len(classes)) / len(problem.train)
-        proba = np.tile(shares, (len(problem.test), 1))
-        yield Answer(MAJORITY, task, time.perf_counter() - started, proba)
+        shares = np.bincount(y[split.train], minlength=len(classes)) / len(split.train)
+        proba = np.tile(shares, (len(split.test), 1))
+        yield Prediction(MAJORITY, task, time.perf_counter() - started, proba)
 
 
 def file_name(args, *parts: object) -> str:
@@ -147,74 +147,81 @@ def identity(args, data) -> str:
     return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 
+def model_names(model: str, criterion: str) -> tuple[str, ...]:
+    """The names under which the predictions of `model` stand in the results table."""
+    if criterion == "study":
+        return f"{model} (study criterion)", f"{model} (study criterion, argmax)"
+    return (model,)
+
+
 def _scored(tasks, native) -> list[str]:
     return [*tasks, *(["usage_native"] if "usage" in tasks and native.any() else [])]
 
 
-def _add(results, said, problem, answer, native, device):
+def _add(results, said, split, prediction, native, device):
     from common import metrics  # scikit-learn: not before there is something to score
 
-    y = problem.targets[answer.task][0]
-    for task, test, validation in _subsets(problem, answer, native):
-        proba = None if answer.proba is None else answer.proba[test]
+    y = split.targets[prediction.task][0]
+    for task, test, validation in _subsets(split, prediction, native):
+        proba = None if prediction.proba is None else prediction.proba[test]
         sure = {}
-        if answer.validation is not None:
-            seen = y[problem.validation][validation], answer.validation[validation]
-            sure = metrics.automatic(*seen, y[problem.test][test], proba)
+        if prediction.validation_proba is not None:
+            seen = y[split.validation][validation], prediction.validation_proba[validation]
+            sure = metrics.automatic(*seen, y[split.test][test], proba)
         results.add(
             experiment=said["experiment"],
             task=task,
-            model=answer.model,
+            model=prediction.model,
             split=said["split"],
             text=said["text"],
             seed=said["seed"],
-            n_train=len(problem.train),
+            n_train=len(split.train),
             n_test=len(test),
-            **metrics.classification(y[problem.test][test], answer.classes[test], proba),
+            **metrics.classification(y[split.test][test], prediction.classes[test], proba),
             **sure,
-            fit_seconds=round(answer.fit_seconds, 3),
+            fit_seconds=round(prediction.fit_seconds, 3),
             device=str(device),
         )
 
 
-def _add_classes(by_class, said, problem, answer, native):
+def _add_classes(by_class, said, split, prediction, native):
     from common import metrics
 
-    y, classes = problem.targets[answer.task]
-    for task, test, _ in _subsets(problem, answer, native):
-        learnt = y[problem.train]
+    y, classes = split.targets[prediction.task]
+    for task, test, _ in _subsets(split, prediction, native):
+        learnt = y[split.train]
         if task == "usage_native":
-            learnt = learnt[native[problem.train]]
+            learnt = learnt[native[split.train]]
         counts = np.bincount(learnt, minlength=len(classes))
-        scores = metrics.by_class(y[problem.test][test], answer.classes[test], len(classes))
+        scores = metrics.by_class(y[split.test][test], prediction.classes[test], len(classes))
         for name, count, one in zip(classes, counts, scores, strict=True):
             if one["support"]:
-                row = {**said, "task": task, "model": answer.model, "class": name}
+                row = {**said, "task": task, "model": prediction.model, "class": name}
                 by_class.add(**row, n_train=int(count), n_test=len(test), **one)
 
 
-def _subsets(problem, answer, native):
+def _subsets(split, prediction, native):
     """Yields (task, positions in the test rows, positions in the validation rows) to score."""
-    every = [np.arange(len(rows)) for rows in (problem.test, problem.validation)]
-    yield answer.task, *every
-    if answer.task == "usage" and native[problem.test].any():
-        stated = [np.flatnonzero(native[rows]) for rows in (problem.test, problem.validation)]
+    every = [np.arange(len(rows)) for rows in (split.test, split.validation)]
+    yield prediction.task, *every
+    if prediction.task == "usage" and native[split.test].any():
+        stated = [np.flatnonzero(native[rows]) for rows in (split.test, split.validation)]
         yield "usage_native", *stated
 
 
-def _draw(args, problem, answer):
+def _draw(args, split, prediction):
     from common import figures
 
-    y, classes = problem.targets[answer.task]
-    where = f"{answer.model}: {answer.task} of {len(problem.test):,} test products"
+    y, classes = split.targets[prediction.task]
+    where = f"{prediction.model}: {prediction.task} of {len(split.test):,} test products"
     figures.confusion(
-        y[problem.test],
-        answer.classes,
+        y[split.test],
+        prediction.classes,
         classes,
-        args.paths.figure(file_name(args, "confusion", answer.model, answer.task)),
+        args.paths.figure(file_name(args, "confusion", prediction.model, prediction.task)),
         where,
     )
-    if answer.validation is not None:
-        correct = answer.proba.argmax(axis=1) == y[problem.test]
-        path = args.paths.figure(file_name(args, "coverage", answer.model, answer.task))
-        figures.coverage(answer.proba.max(axis=1), correct, path, where)
+    if prediction.validation_proba is not None:
+        correct = prediction.proba.argmax(axis=1) == y[split.test]
+        path = args.paths.figure(file_name(args, "coverage", prediction.model, prediction.task))
+        figures.coverage(prediction.proba.max(axis=1), correct, path, where)

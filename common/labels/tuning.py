@@ -15,8 +15,8 @@ from scipy.special import log_softmax
 from common import metrics, runtime, tuning
 from common.artifacts import StageError
 from common.dataset import TASKS, Dataset, labels, sides
-from common.labels.multitask import Model, fit_temperature, train
-from common.labels.protocol import Problem, identity
+from common.labels.multitask import Model, train
+from common.labels.protocol import Split, identity
 from common.results import Results
 from common.training import predict, torch_device
 
@@ -28,20 +28,20 @@ def search(
     stage: str,
     data: Dataset,
     name: str,
-    objective: Callable[[object, Problem], float],
+    objective: Callable[[object, Split], float],
     first: dict,
 ) -> None:
     """Adds every trial of the model `name` to the stage's table of trials; resumable.
 
-    Parameters: objective: (Optuna trial, problem of all tasks) -> value, the less the better;
+    Parameters: objective: (Optuna trial, split of all tasks) -> value, the less the better;
     first: the settings in use, which are tried first, so that others can be seen beside them.
     """
     targets = {task: labels(data.table, task) for task in TASKS}
     seed = args.seed[0]
-    problem = Problem("mixed", seed, *sides(data.table), targets)
+    split = Split("mixed", seed, *sides(data.table), targets)
     study = f"{name} {args.preset} {args.limit or 'all'} {identity(args, data)}"
     path = args.paths.data / "tuning" / f"{stage}.jsonl"
-    tuning.search(study, lambda trial: objective(trial, problem), args.tune, path, seed, first)
+    tuning.search(study, lambda trial: objective(trial, split), args.tune, path, seed, first)
     results = Results(args.paths.results(f"{stage}_tuning"), args, data.inputs, KEY)
     for one in tuning.finished(study, path):
         if not results.done(model=name, trial=one["trial"]):
@@ -59,17 +59,17 @@ def search_networks(
     if args.criterion != "cross-entropy":
         raise StageError("--tune judges probabilities: leave out --criterion study")
 
-    def objective(trial, problem):
-        runtime.seed_everything(problem.seed)
+    def objective(trial, split):
+        runtime.seed_everything(split.seed)
         model = suggest(trial)
-        network = model.build({task: len(names) for task, (_, names) in problem.targets.items()})
-        history, _ = train(args, problem, model, network)
+        network = model.build({task: len(names) for task, (_, names) in split.targets.items()})
+        history, _ = train(args, split, model, network)
         trial.set_user_attr("fit_seconds", history.seconds)
         trial.set_user_attr("best_epoch", history.best_epoch)
 
         def judged(batches):
-            seen = batches(problem.validation, None, False, problem.seed)
-            return judge(trial, problem, predict(network, seen, torch_device(args.device)))
+            seen = batches(split.validation, None, False, split.seed)
+            return judge(trial, split, predict(network, seen, torch_device(args.device)))
 
         lacking = [judged(batches) for batches in model.also.values()]
         whole = judged(model.batches)  # last: what the trial keeps is of whole listings
@@ -78,7 +78,7 @@ def search_networks(
     search(args, stage, data, name, objective, first)
 
 
-def judge(trial, problem: Problem, logits: dict[str, np.ndarray]) -> float:
+def judge(trial, split: Split, logits: dict[str, np.ndarray]) -> float:
     """The mean over tasks of the log loss of the validation rows, in nats.
 
     `logits`: {task: (n_validation, n_classes)}, log probabilities up to a constant. The trial
@@ -86,8 +86,8 @@ def judge(trial, problem: Problem, logits: dict[str, np.ndarray]) -> float:
     """
     losses, scores = [], []
     for task, z in logits.items():
-        y = problem.targets[task][0][problem.validation]
-        scaled = log_softmax(z / fit_temperature(z, y), axis=1)
+        y = split.targets[task][0][split.validation]
+        scaled = log_softmax(z / metrics.fit_temperature(z, y), axis=1)
         losses.append(-scaled[np.arange(len(y)), y].mean())
         scores.append(metrics.classification(y, z.argmax(axis=1)))
     loss = float(np.mean(losses))

@@ -1,6 +1,6 @@
 """Tables of classification and clustering."""
 
-from common.labels.criteria import model_names
+from common.labels.protocol import model_names
 from reports.tables.kept import Kept, averaged, mean, varying
 
 EXPERIMENTS = ["mixed", "HNM->FASHION", "FASHION->HNM"]

@@ -1,6 +1,6 @@
 """Tables about a whole run: what it cost, and what the study published beside it."""
 
-from common.labels.criteria import model_names
+from common.labels.protocol import model_names
 from reports.tables.kept import BASELINES, Kept, mean
 
 # The artefacts whose manifests tell what a stage took.
