@@ -62,7 +62,7 @@ def arguments():
 def main():
     args = arguments()
     paths, text = args.paths, "study" if args.study_text else "clean"
-    engine = llm.engine(args)
+    engine = llm.load_engine(args, args.engine, args.base_url, args.parallel)
 
     import pandas as pd
 
@@ -79,11 +79,11 @@ def main():
     print(f"{len(table):,} products in {paths.merged}", flush=True)
 
     started = time.monotonic()
-    readings, rows = attributes.read(table, args.ask, args.limit)
+    readings, rows = attributes.read_texts(table, args.ask, args.limit)
     requests = [reading.request for reading in readings if reading.request]
     with Answers(paths.llm_store, engine.model) as answers:
         counts = complete(answers, requests, engine, prompts.valid)
-        read = [attributes.accept(reading, answers, args.ask) for reading in readings]
+        read = [attributes.attribute_columns(reading, answers, args.ask) for reading in readings]
     columns = pd.DataFrame(read).iloc[rows].reset_index(drop=True)
     table = pd.concat([table, columns], axis=1)
     artifacts.write_csv(table, paths.llm)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import orjson
 
-from attributes.rules import squeezed
+from attributes.rules import name_key
 
 # attribute -> its name in the catalogue, and the catalogue's values by ours. Both Fabric (of
 # clothes) and Material (of shoes and bags) are the reader's ``fabric``.
@@ -170,7 +170,7 @@ def _of(path: Path) -> dict[str, Listed]:
     product = orjson.loads(path.read_bytes())["data"]
     found = {}
     if brand := (product.get("brandName") or "").strip():
-        found["brand"] = Listed(squeezed(brand), brand)
+        found["brand"] = Listed(name_key(brand), brand)
     listed = product.get("articleAttributes") or {}
     for name, (field, _) in FIELDS.items():
         words = listed.get(field) or ""

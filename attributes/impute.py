@@ -25,7 +25,7 @@ LEAST = 10  # training products of a value, below which it is not learnt
 
 
 @dataclass
-class Completion:
+class AttributeImputer:
     """One linear classifier per attribute.
 
     weights: attribute -> float32 (d_image + d_text + 1, n_values), the last row the intercept,
@@ -63,7 +63,7 @@ class Completion:
         write_json({"values": self.values, **known}, path.with_suffix(".json"))
 
     @classmethod
-    def load(cls, path: Path) -> "Completion":
+    def load(cls, path: Path) -> "AttributeImputer":
         """Reads what :meth:`save` wrote. Raises StageError when it is missing or not whole."""
         import json
 
@@ -104,7 +104,7 @@ def main() -> None:
     for row, one in zip(fashion, gold.read(paths.fashion_raw, keys), strict=True):
         listed[row] = [one[name].value if name in one else "" for name in ATTRIBUTES]
 
-    model, rows = Completion({}, {}), []
+    model, rows = AttributeImputer({}, {}), []
     for name, truth in zip(ATTRIBUTES, listed.T, strict=True):
         fitted = _fit(inputs, truth, split)
         if fitted is None:

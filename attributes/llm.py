@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING
 
 from attributes.llm_cache import Reply
 from common import presets, runtime
-from common.artifacts import StageError, fingerprint
+from common.artifacts import RunConfig, StageError, fingerprint
 
 if TYPE_CHECKING:
     from attributes.prompts import Request
@@ -66,17 +66,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     presets.add_arguments(parser, "llm")
 
 
-def is_served(args: argparse.Namespace) -> bool:
-    """Whether a server answers, whose model may change behind its address."""
-    return (args.engine or _OF_PRESET[args.preset]) == "openai"
-
-
-def engine(args: argparse.Namespace) -> LlamaCpp | Transformers | OpenAICompatible:
-    """The engine that the arguments name, loaded. Raises StageError for what cannot be had."""
-    name = args.engine or _OF_PRESET[args.preset]
+def load_engine(
+    run: RunConfig, engine: str | None = None, base_url: str | None = None, parallel: int = 8
+) -> LlamaCpp | Transformers | OpenAICompatible:
+    """The engine of that name, or the preset's. Raises StageError for a model that is not there."""
+    name = engine or _OF_PRESET[run.preset]
     if name == "openai":
-        return OpenAICompatible(args.base_url, args.llm, args.parallel)
-    model = presets.llm(args)
+        return OpenAICompatible(base_url, run.llm, parallel)
+    model = presets.llm(run)
     if (name == "llamacpp") != model.endswith(".gguf"):
         wanted, other = (
             ("a GGUF file", "transformers")
@@ -88,8 +85,8 @@ def engine(args: argparse.Namespace) -> LlamaCpp | Transformers | OpenAICompatib
             f"or use --engine {other}"
         )
     if name == "llamacpp":
-        return LlamaCpp(Path(model), args.parallel)
-    return Transformers(model, args.device, args.parallel)
+        return LlamaCpp(Path(model), parallel)
+    return Transformers(model, run.device, parallel)
 
 
 # --- llama.cpp ---------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from attributes import normal_words as words
-from attributes.rules import item, squeezed, whole_words
+from attributes.rules import item, name_key, whole_words
 
 NAMES = ("fabric", "care", "fit", "pattern", "sleeve", "neck", "length", "occasion")
 
@@ -86,7 +86,7 @@ def of_words(said: Mapping[str, str]) -> dict[str, Mention]:
 
 def brand(found: str, spelling: Mapping[str, str]) -> str:
     """A brand as the catalogue spells it, if it does (:func:`attributes.rules.spellings`)."""
-    return spelling.get(squeezed(found), found)
+    return spelling.get(name_key(found), found)
 
 
 def singular(found: str) -> str:

@@ -32,19 +32,19 @@ from common.product_table import listing_text
 
 # What ``ask="gaps"`` leaves to the LLM. Material, care and style have a closed wording: where the
 # rules find none there mostly is none, and a small model, asked all the same, answers "zip".
-LEFT_TO_LLM = ("brand", "item", "other")
+GAP_ATTRIBUTES = ("brand", "item", "other")
 COLUMNS = {name: "llm_main_item" if name == "item" else f"llm_{name}" for name in NAMES}
 
 _WORD = re.compile(r"[^\W_]+|%")
 
 
 def gaps(found: Mapping[str, str], house_brand: bool) -> tuple[str, ...]:
-    """The attributes of ``LEFT_TO_LLM`` that the rules left empty.
+    """The attributes of ``GAP_ATTRIBUTES`` that the rules left empty.
 
     A catalogue that has one house brand does not name it in its texts.
     """
     return tuple(
-        name for name in LEFT_TO_LLM if not found[name] and not (name == "brand" and house_brand)
+        name for name in GAP_ATTRIBUTES if not found[name] and not (name == "brand" and house_brand)
     )
 
 
@@ -81,7 +81,7 @@ class Reading(NamedTuple):
     spelling: Mapping[str, str] = MappingProxyType({})
 
 
-def read(
+def read_texts(
     table: pd.DataFrame, ask: str, limit: int | None = None
 ) -> tuple[list[Reading], list[int]]:
     """Reads each distinct text of the table with the rules, and prepares what to ask the LLM.
@@ -112,7 +112,7 @@ def read(
     return readings, rows
 
 
-def grounded(request: Request, reply: Reply, text: str) -> tuple[dict[str, str], list[str]]:
+def grounded_values(request: Request, reply: Reply, text: str) -> tuple[dict[str, str], list[str]]:
     """What a reply says that the text says too, by attribute, and what was dropped."""
     said, dropped = dict.fromkeys(NAMES, ""), []
     answer = parse(reply)
@@ -123,14 +123,14 @@ def grounded(request: Request, reply: Reply, text: str) -> tuple[dict[str, str],
     return said, dropped
 
 
-def accept(reading: Reading, answers: Mapping[str, Reply], ask: str) -> dict[str, str]:
+def attribute_columns(reading: Reading, answers: Mapping[str, Reply], ask: str) -> dict[str, str]:
     """The columns of one text: what was found in its words, in normal values, and by whom.
 
     ``llm_from`` says who filled which attribute: ``brand=rules material=llm``.
     """
     said, dropped = dict.fromkeys(NAMES, ""), []
     if reading.request:
-        said, dropped = grounded(reading.request, answers[reading.request.key], reading.text)
+        said, dropped = grounded_values(reading.request, answers[reading.request.key], reading.text)
     readers = {"rules": reading.found, "llm": said}
     first, second = ("llm", "rules") if ask == "all" else ("rules", "llm")
     row, sources = {}, []
@@ -203,7 +203,8 @@ def main() -> None:
     args = cli.parse(parser)
     from experiments import attribute_extraction as quality
 
-    quality.evaluate(args, llm.engine(args))
+    engine = llm.load_engine(args, args.engine, args.base_url, args.parallel)
+    quality.evaluate(args, engine)
 
 
 if __name__ == "__main__":

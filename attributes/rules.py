@@ -75,13 +75,13 @@ def spellings(titles: Iterable[str], brands: Iterable[str]) -> dict[str, str]:
     """How the catalogue spells what titles call a brand: ``ucb`` -> *United Colors of Benetton*.
 
     Learnt from listings whose brand is known: its own name, and what their titles begin with
-    where that mostly means one brand. The keys are :func:`squeezed`.
+    where that mostly means one brand. The keys are :func:`name_key`.
     """
     known, heads = {}, defaultdict(Counter)
     for title, brand in zip(titles, brands, strict=True):
-        known[squeezed(brand)] = brand
+        known[name_key(brand)] = brand
         if head := re.match(_HEAD, title, re.IGNORECASE):
-            heads[squeezed(head[0])][brand] += 1
+            heads[name_key(head[0])][brand] += 1
     for head, counts in heads.items():
         (brand, times), *_ = counts.most_common(1)
         if times >= ALIAS_TIMES and times >= ALIAS_SHARE * counts.total():
@@ -99,7 +99,7 @@ def spellings_by_source(table: pd.DataFrame) -> dict[str, dict[str, str]]:
     }
 
 
-def squeezed(name: str) -> str:
+def name_key(name: str) -> str:
     """Letters and digits alone, in lower case: *Levi's*, *Red Tape* and *Redtape* compare so."""
     return "".join(_LETTERS.findall(name.casefold()))
 

@@ -111,3 +111,6 @@ ribbed (cuffs|hem|waistband)|curved hem(line)?|vented hem|slits?|dropped shoulde
 underwired?|padded cups|velcro|magnetic (button )?closure|buckles?|cushioned \\w+|
 (textured|rubber|tpu|eva|gum rubber) (out)?sole|graphic print|brand(ed)? (tab|logo)|logo
 """
+
+# What a seller may say of any garment, whatever the training texts say.
+TRADE_WORDS = (FIBRE, FABRIC, GRADE, CARE, ITEM, DETAIL)

@@ -105,8 +105,8 @@ def one_by_one(folder: str, rows: int) -> dict:
 
 def llamacpp(folder: str, rows: int) -> dict:
     """Our engine: asked for everything on ``rows`` rows, and as stage 1 asks on all of them."""
-    from attributes import reader as attributes
     from attributes.llm import LlamaCpp
+    from attributes.reader import read_texts
 
     engine, table = LlamaCpp(_weights()), _table(folder)
     list(engine(_requests(table.tail(1))))  # what loads lazily
@@ -118,7 +118,7 @@ def llamacpp(folder: str, rows: int) -> dict:
     started = time.perf_counter()
     # As many rows as there are texts to ask about: the share that the rules leave is the table's.
     some = table.head(rows * 10)
-    readings, _ = attributes.read(some, "gaps")
+    readings, _ = read_texts(some, "gaps")
     asked = {one.request.key: one.request for one in readings if one.request}
     list(engine(asked.values()))
     gaps = time.perf_counter() - started

@@ -151,7 +151,7 @@ def by_llm(said: dict[str, str], brands: Brands) -> Given:
 
 def _named(read: Given, found: dict[str, str], brands: Brands) -> Given:
     brand, item = found["brand"], found["item"]
-    spelt = rules.squeezed(normal.brand(brand, brands.spelling))
+    spelt = rules.name_key(normal.brand(brand, brands.spelling))
     return {
         **read,
         "material": read["fabric"],
@@ -173,7 +173,9 @@ def _ask(texts: list[Text], args, engine, brands: Brands) -> dict[tuple[str, str
         complete(answers, asked.values(), engine, prompts.valid)
         given = {}
         for (title, description), request in asked.items():
-            said, _ = attributes.grounded(request, answers[request.key], f"{title}. {description}")
+            said, _ = attributes.grounded_values(
+                request, answers[request.key], f"{title}. {description}"
+            )
             given[title, description] = by_llm(said, brands)
     return given
 

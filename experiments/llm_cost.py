@@ -48,7 +48,7 @@ def main() -> None:
     engine = llm.LlamaCpp(Path(presets.llm(args)))
     rows = []
     for ask in ("all", "gaps"):
-        readings, _ = attributes.read(table.reset_index(drop=True), ask)
+        readings, _ = attributes.read_texts(table.reset_index(drop=True), ask)
         requests = [one.request for one in readings if one.request]
         counted = [engine.tokens(request) for request in requests[:SAMPLE]]
         shared = engine.tokens(prompts.request("", "", requests[0].wanted))[0]

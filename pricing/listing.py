@@ -44,10 +44,10 @@ class Reader:
 
     def spell(self, brand: str) -> str:
         """A brand as the catalogue spells it; as it is where the catalogue has none such."""
-        return self.spelling.get(rules.squeezed(brand), brand)
+        return self.spelling.get(rules.name_key(brand), brand)
 
     def knows(self, brand: str) -> bool:
-        return rules.squeezed(brand) in self.spelling
+        return rules.name_key(brand) in self.spelling
 
     def unknown_words(self, text: str) -> float:
         """The share of the words that no training text has; 1 for a text without words."""
@@ -60,7 +60,7 @@ class Reader:
         # "Levi's 501": a name of the catalogue whatever its punctuation, at the beginning.
         words = title.split()
         for count in range(min(LONGEST_NAME, len(words)), 0, -1):
-            name = rules.squeezed("".join(words[:count]))
+            name = rules.name_key("".join(words[:count]))
             if len(name) > 2 and name in self.spelling:
                 return self.spelling[name]
         return ""
@@ -72,8 +72,7 @@ def _words(text: str) -> list[str]:
 
 def known_words(texts: Iterable[str]) -> list[str]:
     """The words of the texts, and those of the trade (:mod:`attributes.vocabulary`)."""
-    of_trade = " ".join(value for value in vars(vocabulary).values() if isinstance(value, str))
-    return sorted({word for text in (*texts, of_trade) for word in _words(text)})
+    return sorted({word for text in (*texts, *vocabulary.TRADE_WORDS) for word in _words(text)})
 
 
 class Labeller:

@@ -123,18 +123,18 @@ class Appraiser:
                 f"{paths.model(FOLDER)} was made for other models than those that lie there; "
                 f"make it anew with: {maker}"
             )
-        from attributes.impute import MODEL, Completion
+        from attributes.impute import MODEL, AttributeImputer
         from pricing.neighbours import Index
 
         index = Index.load(paths.model(FOLDER, "index.safetensors"))
         completion = paths.model(*MODEL)
-        completion = Completion.load(completion) if completion.exists() else None
+        completion = AttributeImputer.load(completion) if completion.exists() else None
         llm = None
         if getattr(args, "llm_read", False):
-            from attributes import llm as engines
+            from attributes.llm import load_engine
 
             # One listing is read at a time: a second slot would have to read the question again.
-            llm = engines.engine(argparse.Namespace(**{**vars(args), "parallel": 1}))
+            llm = load_engine(args, args.engine, args.base_url, parallel=1)
         return cls(models, index, kept, paths, completion, llm)
 
     def appraise(self, listings: Sequence[Listing]) -> list[Answer]:
@@ -215,15 +215,15 @@ class Appraiser:
         if self.llm is None:
             return found
         from attributes import prompts
-        from attributes import reader as attributes
+        from attributes.reader import GAP_ATTRIBUTES, gaps, grounded_values
 
         title, _, description = text.partition("\n" if "\n" in text else ". ")
-        wanted = attributes.gaps(found, house_brand=False)
+        wanted = gaps(found, house_brand=False)
         if wanted:
             # Always the same question: its beginning is then in the model's cache.
-            request = prompts.request(title, description, attributes.LEFT_TO_LLM)
+            request = prompts.request(title, description, GAP_ATTRIBUTES)
             for _, reply in self.llm([request]):
-                said, _ = attributes.grounded(request, reply, text)
+                said, _ = grounded_values(request, reply, text)
                 found |= {name: said[name] for name in wanted if said.get(name)}
         return found
 

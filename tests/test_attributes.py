@@ -216,8 +216,8 @@ def test_normal_values_stand_beside_the_words():
             "made of 60% pure COTTON jersey and 40% polyster, half sleeves Machine wash",
         ),
     )
-    readings, rows = attributes.read(products, ask="gaps", limit=1)
-    row = attributes.accept(readings[rows[-1]]._replace(request=None), {}, "gaps")
+    readings, rows = attributes.read_texts(products, ask="gaps", limit=1)
+    row = attributes.attribute_columns(readings[rows[-1]]._replace(request=None), {}, "gaps")
     assert row["llm_brand"] == "UCB"
     said = {name: value for name, value in row.items() if name.startswith("normal_") and value}
     assert said == {
@@ -244,10 +244,10 @@ def test_each_distinct_text_is_asked_once():
         ("FASHION", "Arrow", "Cape", "heavy"),
         ("HNM", "H&M", "Gown", "airy"),
     )
-    readings, rows = attributes.read(products, ask="all")
+    readings, rows = attributes.read_texts(products, ask="all")
     assert rows == [0, 0, 1, 2]
     assert all(reading.request.wanted == prompts.NAMES for reading in readings)
-    limited, rows = attributes.read(products, ask="all", limit=2)
+    limited, rows = attributes.read_texts(products, ask="all", limit=2)
     assert [bool(reading.request) for reading in limited] == [True, True, False]
     assert rows == [0, 0, 1, 2]
 
@@ -260,7 +260,7 @@ def test_rules_come_first_in_gaps_and_the_model_in_all(ask, item, origin):
     found = {**dict.fromkeys(prompts.NAMES, ""), "item": "Gown", "material": "silk"}
     reading = attributes.Reading("An airy Gown. in silk", found, request)
     reply = Reply('{"item":"airy Gown","brand":"Prada","other":"airy"}', cut=False)
-    row = attributes.accept(reading, {request.key: reply}, ask)
+    row = attributes.attribute_columns(reading, {request.key: reply}, ask)
     assert row["llm_main_item"] == item
     assert f"item={origin}" in row["llm_from"]
     assert "material=rules" in row["llm_from"]
@@ -274,7 +274,7 @@ def test_rules_come_first_in_gaps_and_the_model_in_all(ask, item, origin):
 def test_a_reply_outside_the_schema_leaves_the_rules_reading():
     request = prompts.request("Gown", "", ("other",))
     found = {**dict.fromkeys(prompts.NAMES, ""), "item": "Gown"}
-    row = attributes.accept(
+    row = attributes.attribute_columns(
         attributes.Reading("Gown", found, request), {request.key: Reply("no", False)}, "gaps"
     )
     assert row["llm_from"] == "item=rules"
@@ -317,7 +317,7 @@ def test_an_engine_that_obeys_is_not_believed():
         obeyed = Reply('{"brand":"Prada","material":"vicuna","item":"ring","other":"ruby"}', False)
         found = dict.fromkeys(prompts.NAMES, "")
         reading = attributes.Reading(f"Rosy skirt. {order}", found, request)
-        row = attributes.accept(reading, {request.key: obeyed}, "all")
+        row = attributes.attribute_columns(reading, {request.key: obeyed}, "all")
         said = re.sub("diamond ring", "", order)
         assert row["llm_brand"] == row["llm_material"] == row["llm_other"] == ""
         assert (row["llm_main_item"] == "") == (said == order)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from argparse import Namespace
 from itertools import repeat
 
 import pytest
@@ -16,7 +15,7 @@ from shell import ROOT
 
 from attributes import llm, prompts
 from attributes.llm_cache import Answers, Reply, complete
-from common.artifacts import StageError
+from common.artifacts import Paths, RunConfig, StageError
 
 PRODUCTS = [
     ("Harbour shirt", "Shirt in airy linen with a collar and an open chest pocket."),
@@ -69,9 +68,9 @@ def test_weights_that_cannot_be_had(tmp_path):
     ],
 )
 def test_engine_and_model_have_to_go_together(options, message):
-    args = {"engine": None, "preset": "embedded", "llm": None, "base_url": None, "parallel": 1}
+    run = RunConfig(Paths("data"), preset=options.get("preset", "embedded"))
     with pytest.raises(StageError, match=message):
-        llm.engine(Namespace(**args | options))
+        llm.load_engine(run, options.get("engine"))
 
 
 # --- transformers ------------------------------------------------------------------------------
@@ -322,7 +321,7 @@ def test_a_full_disk_loses_no_answer_and_leaves_no_torn_line(tmp_path):
 import resource
 from pathlib import Path
 from attributes.llm_cache import Answers, Reply
-from common.artifacts import StageError
+from common.artifacts import Paths, RunConfig, StageError
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 with Answers(Path({str(path)!r}), "m") as answers:
     try:
@@ -345,7 +344,7 @@ with Answers(Path({str(path)!r}), "m") as answers:
 SLOW = """
 import sys, time
 from pathlib import Path
-from common import prompts
+from attributes import prompts
 from attributes.llm_cache import Answers, Reply, complete
 
 def slow(requests, retry=False):

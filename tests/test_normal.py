@@ -6,7 +6,7 @@ import pytest
 from attributes import catalogue as gold
 from attributes import normalize as normal
 from attributes import rules
-from attributes.impute import Completion
+from attributes.impute import AttributeImputer
 from common.artifacts import StageError
 from experiments import attribute_extraction as quality
 
@@ -142,15 +142,15 @@ def test_the_five_counts_and_what_the_catalogue_cannot_judge():
 def test_a_completion_model_answers_the_same_after_a_round_trip(tmp_path):
     rng = np.random.default_rng(0)
     weights = rng.normal(size=(9, 3)).astype(np.float32)
-    model = Completion({"neck": weights}, {"neck": ["boat", "round", "v"]})
+    model = AttributeImputer({"neck": weights}, {"neck": ["boat", "round", "v"]})
     image, text = rng.normal(size=(2, 5, 4))
     image[0], text[1] = np.nan, np.nan
     model.save(tmp_path / "made.safetensors")
-    again = Completion.load(tmp_path / "made.safetensors").infer(image, text)["neck"]
+    again = AttributeImputer.load(tmp_path / "made.safetensors").infer(image, text)["neck"]
     value, confidence = model.infer(image, text)["neck"]
     assert list(again[0]) == list(value)
     assert np.array_equal(again[1], confidence)
     assert ((confidence > 1 / 3) & (confidence <= 1)).all()
     (tmp_path / "made.json").write_text("{")
     with pytest.raises(StageError, match="not whole"):
-        Completion.load(tmp_path / "made.safetensors")
+        AttributeImputer.load(tmp_path / "made.safetensors")

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from shell import ROOT, run_stage
 
-from attributes import reader as attributes
+from attributes.reader import attribute_columns, read_texts
 from common import artifacts, cli, presets, product_table, runtime
 from common.artifacts import StageError
 from common.embed import align as alignment
@@ -90,8 +90,8 @@ def shop(sample_raw, tmp_path_factory):
     args = cli.parse(cli.parser(""), argv)
     args.criterion = "cross-entropy"
     table, _ = merge.build(args)
-    readings, rows = attributes.read(table, "gaps", 0)  # by the rules alone
-    read = [attributes.accept(one, {}, "gaps") for one in readings]
+    readings, rows = read_texts(table, "gaps", 0)  # by the rules alone
+    read = [attribute_columns(one, {}, "gaps") for one in readings]
     for name in read[0]:
         table[name] = [read[row][name] for row in rows]
     whole = [readable(args.paths.raw / name) for name in table["image_path"]]
