@@ -136,7 +136,6 @@ def deep(args, wanted, space, train, k, seed):
     from common.clusters import dec
 
     device = training.torch_device(args.device)
-    training.ready()
     started = time.perf_counter()
     features = dec.scaled(space, train)
     autoencoder = dec.pretrain(features[train], seed, device, "autoencoder")

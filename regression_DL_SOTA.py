@@ -81,7 +81,6 @@ def main() -> None:
             if results.done(**row, model=name):
                 continue
             runtime.seed_everything(seed)
-            training.ready()
             started = time.perf_counter()
             fit = price_recipes.RECIPES[recipe]
             model, history, learned = fit(

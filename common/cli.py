@@ -28,10 +28,10 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
 
     ``doc`` is the stage's docstring, shown whole by ``--help``.
     """
-    made = argparse.ArgumentParser(
+    options = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    common = made.add_argument_group("common to all stages")
+    common = options.add_argument_group("common to all stages")
     common.add_argument("--data-dir", default="data", help="folder of the artefacts (data)")
     common.add_argument("--raw-dir", help="folder of the two downloads (<data-dir>/raw)")
     common.add_argument(
@@ -61,12 +61,12 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
         help="main (default): those that a person opens; all: every figure of the stage",
     )
     common.add_argument("--verbose", action="store_true", help="say every row and detail")
-    return made
+    return options
 
 
-def price_options(made: argparse.ArgumentParser) -> None:
+def price_options(options: argparse.ArgumentParser) -> None:
     """Adds the flags of the two price stages."""
-    group = made.add_argument_group("what to run (default: all of it)")
+    group = options.add_argument_group("what to run (default: all of it)")
     group.add_argument(
         "--experiment",
         nargs="+",
@@ -114,12 +114,12 @@ def tuning_option(group: argparse._ArgumentGroup) -> None:
     )
 
 
-def parse(made: argparse.ArgumentParser, argv: list[str] | None = None) -> argparse.Namespace:
+def parse(options: argparse.ArgumentParser, argv: list[str] | None = None) -> argparse.Namespace:
     """Parses the command line and adds ``args.paths``; ``--verbose`` shows what is logged."""
-    args = made.parse_args(argv)
+    args = options.parse_args(argv)
     args.paths = Paths(args.data_dir, args.raw_dir)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")  # to standard error
     level = logging.INFO if args.verbose else logging.WARNING
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
     for package in PACKAGES:
         logging.getLogger(package).setLevel(level)
     return args
@@ -144,6 +144,7 @@ def run_config(args: argparse.Namespace) -> RunConfig:
 
 def run(main: Callable[[], None]) -> None:
     """Runs a stage. A StageError ends it with one line and exit code 2, Ctrl-C with 130."""
+    runtime.heed_interrupts()
     runtime.keep_memory()
     runtime.quiet_libraries()
     try:

@@ -1,19 +1,16 @@
-"""Results tables: one row per experiment, model and seed, written as they arrive, resumable."""
+"""Results tables of the stages: written row by row, resumable, summed up in a small leaderboard.
 
-from __future__ import annotations
+Only the standard library is imported here: ``--help`` of every stage passes through.
+"""
 
 import csv
 import io
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from common.artifacts import RunConfig, StageError, atomic, made_from, manifest, record
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -44,19 +41,20 @@ class Results:
         self._seconds_before = 0.0
         if not path.exists():
             return
-            # Not is_current: a kill between the table and its manifest must not cost the rows.
-        if run.force or not made_from(manifest(path), self.inputs, self.settings):
-            why = "--force" if run.force else "made from other inputs or settings"
-            print(f"{path} starts anew ({why})", flush=True)
-            return
-        with path.open(newline="", encoding="utf-8") as file:
-            self.rows = list(csv.DictReader(file))
-        self._seconds_before = manifest(path).get("seconds") or 0.0
+        # Not is_current: a kill between the table and its manifest must not cost the rows.
+        if run.force:
+            log.info("%s starts anew (--force)", path)
+        elif not made_from(manifest(path), self.inputs, self.settings):
+            print(f"{path} starts anew (made from other inputs or settings)", flush=True)
+        else:
+            with path.open(newline="", encoding="utf-8") as file:
+                self.rows = list(csv.DictReader(file))
+            self._seconds_before = manifest(path).get("seconds") or 0.0
 
     def done(self, **key: object) -> bool:
         """Whether there is a row with these key values (all of ``self.key``)."""
-        wanted = tuple(str(key[name]) for name in self.key)
-        return any(tuple(row.get(name) for name in self.key) == wanted for row in self.rows)
+        identity = [str(key[name]) for name in self.key]
+        return any([row.get(name) for name in self.key] == identity for row in self.rows)
 
     def add(self, **row: object) -> None:
         """Adds one row, replacing one with the same key, saves the table and logs the row."""
@@ -68,12 +66,17 @@ class Results:
         log.info("  ".join(f"{k}={v}" for k, v in row.items() if v != ""))
 
     def finish(self, summary: str = "") -> None:
-        """Prints ``summary`` (see :func:`leaderboard`) and where the rows lie; ends a stage."""
+        """Ends a stage: prints ``summary`` (see :func:`leaderboard`) and where the rest lies."""
         if not self.rows:
             raise StageError(f"{self.path}: nothing was computed, so there is no table to write")
-        if summary:
-            print(summary)
-        print(f"{len(self.rows)} rows in {self.path}", flush=True)
+        figures = self.run.paths.figure(f"{self.path.stem}/_").parent
+        rest = f"; figures in {figures}" if figures.is_dir() else ""
+        print(
+            f"{summary}\n" if summary else "",
+            f"{len(self.rows)} rows in {self.path}{rest}",
+            sep="",
+            flush=True,
+        )
 
     @property
     def frame(self):
@@ -98,7 +101,7 @@ class Results:
 
 
 def leaderboard(
-    frame: pd.DataFrame,
+    frame,
     index: list[str],
     columns: Mapping[str, tuple[str, str]],
     best: str,
@@ -107,40 +110,38 @@ def leaderboard(
 ) -> str:
     """A small aligned table for the terminal: means over seeds, the best row marked.
 
-    frame: rows of a results table. index: the columns that name a line, the model last. columns:
-    column -> (title, format). best: the column that decides, per group of all of ``index`` but the
-    model; the largest value wins unless ``lowest``. baseline: the model that is marked as such.
+    Parameters: frame: rows of a results table (:attr:`Results.frame`), empty cells left out of the
+    means. index: the columns that name a line, the model last. columns: {column: (title, format)},
+    e.g. ``{"accuracy": ("accuracy", "{:.3f}")}``. best: the column that decides; the highest value
+    within a group of equal ``index`` (but for the model) wins, or the ``lowest``. baseline: the
+    model that is marked as such and cannot win.
     """
-    means = frame.groupby(index, sort=False, dropna=False)[list(columns)].mean().reset_index()
-    rivals = means[means[index[-1]] != baseline]
-    ranked = rivals.groupby(index[:-1], sort=False)[best] if index[:-1] else rivals[best]
-    winners = (
-        set((ranked.idxmin() if lowest else ranked.idxmax()).tolist())
-        if index[:-1]
-        else {ranked.idxmin() if lowest else ranked.idxmax()}
-    )
-    rows = [[*index, *(title for title, _ in columns.values()), ""]]
+    *group, model = index
+    scores = list(dict.fromkeys([*columns, best]))
+    means = frame.groupby(index, sort=False, dropna=False)[scores].mean().reset_index()
+    rivals = means[(means[model] != baseline) & means[best].notna()]
+    ranked = rivals.sort_values(best, ascending=lowest, kind="stable")
+    winners = ranked.drop_duplicates(group).index if group else ranked.index[:1]
+    rows, marks = [[*index, *(title for title, _ in columns.values())]], [""]
+    formats = dict.fromkeys(index, "{}") | {name: form for name, (_, form) in columns.items()}
     for number, line in means.iterrows():
-        cells = [
-            "" if value != value else form.format(value)
-            for value, (_, form) in ((line[name], spec) for name, spec in columns.items())
-        ]
-        mark = "best" if number in winners else "baseline" if line[index[-1]] == baseline else ""
-        rows.append([*(str(line[name]) for name in index), *cells, mark])
-    return aligned(rows, len(index))
+        cells = ((line[name], form) for name, form in formats.items())
+        rows.append(["" if value != value else form.format(value) for value, form in cells])
+        marks.append("baseline" if line[model] == baseline else "best" if number in winners else "")
+    lines = aligned(rows, len(index)).splitlines()
+    return "\n".join(f"{line}  {mark}".rstrip() for line, mark in zip(lines, marks, strict=True))
 
 
-def aligned(rows: list[list[str]], left: int = 1) -> str:
-    """Rows of cells as lines; the first ``left`` columns flush left, the others flush right."""
-    widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.ljust(width) if place < left or place == len(row) - 1 else cell.rjust(width)
+def aligned(rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """Rows of cells as lines: the first ``left`` columns flush left, the others flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if place < left else cell.rjust(width)
             for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
+        )
+        for row in rows
+    )
 
 
 def _cell(value: object) -> str:

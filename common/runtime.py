@@ -7,7 +7,9 @@ import contextlib
 import functools
 import os
 import platform
+import random
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -51,7 +53,7 @@ def keep_memory() -> None:
     pages zeroed and faulted in: more than half of the time of a pass through EfficientNet. Does
     nothing where the C library is not glibc.
     """
-    import ctypes
+    import ctypes  # not for who only asks for --help
 
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
     if hasattr(library, "mallopt"):
@@ -69,15 +71,35 @@ def rest_while_waiting() -> None:
 
 
 def quiet_libraries() -> None:
-    """Silences warnings of libraries about their own insides, which no user can act on."""
+    """Silences what libraries say about their own insides, by its message: nobody can act on it."""
     warnings.filterwarnings("ignore", message=r".*torch\.jit\.\w+. is deprecated")
+
+
+def let_others_first(*_: object) -> None:
+    """Gives this process the lower priority; what a pool or DataLoader calls in each worker.
+
+    A network's threads wait for one another, so that a worker that decodes on one of their cores
+    holds up all of them.
+    """
+    if hasattr(os, "nice"):
+        os.nice(10)
+
+
+def heed_interrupts() -> None:
+    """Lets Ctrl-C interrupt also where the parent, such as a script's ``&``, ignored it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Progress:
     """How far long work has come: a bar on a terminal, elsewhere a line every half minute.
 
-    Iterates over ``items``, or is told by :meth:`update`; a context manager for the latter. total:
-    of the steps, ``len(items)`` unless given; 0 or ``active=False`` shows nothing.
+    Either iterates over ``items``, or is a context manager and is told by :meth:`update`. Writes
+    to standard error; where that is no terminal, whole lines only. Work that ends within half a
+    minute leaves nothing behind.
+
+    Parameters: what: the work, as the line begins. total: number of steps, ``len(items)`` unless
+    given. unit: of a step, in the plural. active: False shows nothing. done: steps that an earlier
+    run has done.
     """
 
     def __init__(
@@ -87,17 +109,20 @@ class Progress:
         total: int | None = None,
         unit: str = "",
         active: bool = True,
+        done: int = 0,
     ):
-        if total is None:
-            total = len(items)
-        self._items, self._what, self._total, self._unit = items, what, total, unit
-        self._done, self._started = 0, time.monotonic()
-        self._next, self._bar, self._note = self._started + SECONDS_BETWEEN_LINES, None, ""
-        self._active = active and total > 0
+        self._items, self._what, self._unit = items, what, unit
+        self._total = len(items) if total is None else total
+        self._before = self._done = done
+        self._started = time.monotonic()
+        self._next_line = self._started + SECONDS_BETWEEN_LINES
+        self._active, self._bar = active and self._total > 0, None
         if self._active and sys.stderr.isatty():
             from tqdm import tqdm
 
-            self._bar = tqdm(total=total, desc=what, unit=f" {unit}", leave=False)
+            self._bar = tqdm(
+                total=self._total, initial=done, desc=what, unit=f" {unit}", leave=False
+            )
 
     def __enter__(self) -> "Progress":
         return self
@@ -113,26 +138,24 @@ class Progress:
                 self.update()
 
     def update(self, steps: int = 1, note: str = "") -> None:
-        """Counts ``steps`` more as done; ``note`` stands behind, such as a loss."""
-        self._done, self._note = self._done + steps, note
+        """Counts ``steps`` more as done; 0 says that the work is alive. ``note``: e.g. the loss."""
+        self._done += steps
         if self._bar is not None:
-            self._bar.set_postfix_str(note, refresh=False)
+            if note:
+                self._bar.set_postfix_str(note, refresh=False)
             self._bar.update(steps)
-        elif self._active and time.monotonic() >= self._next:
-            self._next = time.monotonic() + SECONDS_BETWEEN_LINES
-            elapsed = time.monotonic() - self._started
-            left = elapsed * (self._total - self._done) / max(self._done, 1)
-            print(
-                f"{self._what}: {self._done:,} of {self._total:,} {self._unit}, "
-                f"about {left / 60:.0f} min left {note}".rstrip(),
-                flush=True,
-            )
+        elif self._active and time.monotonic() >= self._next_line:
+            self._next_line = time.monotonic() + SECONDS_BETWEEN_LINES
+            parts = [f"{self._what}: {self._done:,} of {self._total:,} {self._unit}".rstrip()]
+            if self._done > self._before:
+                elapsed = time.monotonic() - self._started
+                rest = elapsed * (self._total - self._done) / (self._done - self._before)
+                parts.append(f"about {max(1, round(rest / 60))} min left")
+            print(", ".join([*parts, note] if note else parts), file=sys.stderr, flush=True)
 
 
 def seed_everything(seed: int) -> None:
     """Seeds Python, NumPy and torch."""
-    import random
-
     import numpy as np
     import torch
 
@@ -155,23 +178,25 @@ def peak_memory_mb() -> int:
     """Peak resident memory in MB: this process plus the largest of its finished children."""
     unit = 2**20 if platform.system() == "Darwin" else 2**10
     usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return round(sum(one.ru_maxrss for one in usage) / unit)
+    return round(sum(process.ru_maxrss for process in usage) / unit)
 
 
 # A row of a results table has a manifest written anew: these two would take most of its time.
 @functools.cache
 def versions() -> dict[str, str]:
+    """Of Python and of the packages that results depend on, where they are installed."""
     import importlib.metadata  # half of what an import of this module would take
 
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for name in _VERSIONED:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
+            installed[name] = importlib.metadata.version(name)
+    return installed
 
 
 @functools.cache
 def git_revision() -> str:
+    """As ``git describe --always --dirty`` has it; "unknown" outside a checkout."""
     here = Path(__file__).resolve().parent
     command = ["git", "-C", str(here), "describe", "--always", "--dirty"]
     try:

@@ -6,7 +6,6 @@ trains here.
 """
 
 import copy
-import importlib
 import json
 import math
 import time
@@ -18,9 +17,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from common.artifacts import StageError, atomic, write_json
+from common.runtime import Progress
 
 
 @dataclass(frozen=True)
@@ -51,15 +50,6 @@ class History:
     seconds: float = 0.0
     train_loss: list[float] = field(default_factory=list)
     val_loss: list[float] = field(default_factory=list)
-
-
-def ready() -> None:
-    """Imports what torch's first optimiser and a model's folds would: seconds that are no training.
-
-    Whoever times a fit calls it before the clock starts.
-    """
-    for name in ("torch._dynamo", "sklearn.model_selection"):
-        importlib.import_module(name)
 
 
 class TensorBatches:
@@ -155,16 +145,8 @@ def fit(
         if hasattr(train_batches, "epoch"):  # what the order of the rows follows from
             train_batches.epoch = history.epochs
 
-    bar = tqdm(
-        total=config.epochs,
-        initial=history.epochs,
-        desc=progress,
-        unit="epoch",
-        leave=False,
-        disable=None if progress else True,  # None: where nobody watches (no terminal), no bar
-    )
-    while history.epochs < config.epochs and not _out_of_patience(history, config):
-        started = time.perf_counter()
+    def train_epoch(bar: Progress) -> float:
+        """One pass over the training rows; returns their mean loss."""
         model.train()
         total = rows = 0
         for inputs, targets in train_batches:
@@ -183,30 +165,36 @@ def fit(
                 scheduler.step()
             total += value.detach() * len(inputs[0])
             rows += len(inputs[0])
-        history.train_loss.append(float(total) / rows)
-        if not math.isfinite(history.train_loss[-1]):
-            raise StageError(
-                f"training {type(model).__name__} diverged in epoch {history.epochs + 1} "
-                "(loss is not finite): use a lower learning rate"
-            )
-        history.epochs += 1
-        if val_batches is None:
-            history.best_epoch = history.epochs
-        else:
-            outputs, targets = _outputs(model, val_batches, device)
-            history.val_loss.append(float(loss(outputs, targets)))
-            watched = float(monitor(outputs, targets)) if monitor else history.val_loss[-1]
-            if watched < history.best:
-                history.best, history.best_epoch = watched, history.epochs
-                best_state = copy.deepcopy(model.state_dict())
-            if config.schedule == "plateau":
-                scheduler.step(watched)
-        history.seconds += time.perf_counter() - started
-        if checkpoint is not None:
-            _keep(checkpoint, model, best_state, optimizer, scheduler, history, config)
-        bar.update()
-        bar.set_postfix(train=history.train_loss[-1], best=history.best)
-    bar.close()
+            bar.update(0)
+        return float(total) / rows
+
+    with Progress((), progress, config.epochs, "epochs", bool(progress), history.epochs) as bar:
+        while history.epochs < config.epochs and not _out_of_patience(history, config):
+            started = time.perf_counter()
+            history.train_loss.append(train_epoch(bar))
+            if not math.isfinite(history.train_loss[-1]):
+                raise StageError(
+                    f"training {type(model).__name__} diverged in epoch {history.epochs + 1} "
+                    "(loss is not finite): use a lower learning rate"
+                )
+            history.epochs += 1
+            if val_batches is None:
+                history.best_epoch = history.epochs
+            else:
+                outputs, targets = _outputs(model, val_batches, device)
+                history.val_loss.append(float(loss(outputs, targets)))
+                watched = float(monitor(outputs, targets)) if monitor else history.val_loss[-1]
+                if watched < history.best:
+                    history.best, history.best_epoch = watched, history.epochs
+                    best_state = copy.deepcopy(model.state_dict())
+                if config.schedule == "plateau":
+                    scheduler.step(watched)
+            history.seconds += time.perf_counter() - started
+            if checkpoint is not None:
+                _save_checkpoint(
+                    checkpoint, model, best_state, optimizer, scheduler, history, config
+                )
+            bar.update(1, f"loss {history.train_loss[-1]:.4g}, best {history.best:.4g}")
     if best_state is not None:
         model.load_state_dict(best_state)
     model.eval()
@@ -325,14 +313,14 @@ def _out_of_patience(history, config) -> bool:
     )
 
 
-def _keep(checkpoint, model, best_state, optimizer, scheduler, history, config):
+def _save_checkpoint(checkpoint, model, best_state, optimizer, scheduler, history, config):
     """One safetensors file, so that weights and counters can never disagree after a kill."""
     slots = optimizer.state_dict()
     tensors = {f"model.{name}": t for name, t in model.state_dict().items()}
     tensors |= {f"best.{name}": t for name, t in (best_state or {}).items()}
     for index, state in slots["state"].items():
         tensors |= {f"optimizer.{index}.{name}": t for name, t in state.items()}
-    said = {
+    counters = {
         "history": asdict(history),
         "config": asdict(config),
         "groups": slots["param_groups"],
@@ -340,14 +328,14 @@ def _keep(checkpoint, model, best_state, optimizer, scheduler, history, config):
     }
     with atomic(checkpoint) as temporary:
         cloned = {name: t.detach().cpu().contiguous().clone() for name, t in tensors.items()}
-        temporary.write_bytes(save(cloned, {"state": json.dumps(said)}))
+        temporary.write_bytes(save(cloned, {"state": json.dumps(counters)}))
 
 
 def _resume(checkpoint, model, optimizer, scheduler, config):
     with safe_open(checkpoint, "pt") as file:
-        said = json.loads(file.metadata()["state"])
+        counters = json.loads(file.metadata()["state"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    if said["config"] != asdict(config):
+    if counters["config"] != asdict(config):
         return History(), None  # another recipe's checkpoint: start anew
     parts = {"model": {}, "best": {}, "optimizer": {}}
     for name, tensor in tensors.items():
@@ -358,7 +346,7 @@ def _resume(checkpoint, model, optimizer, scheduler, config):
         index, slot = name.split(".", 1)
         slots.setdefault(int(index), {})[slot] = tensor
     model.load_state_dict(parts["model"])
-    optimizer.load_state_dict({"state": slots, "param_groups": said["groups"]})
+    optimizer.load_state_dict({"state": slots, "param_groups": counters["groups"]})
     if scheduler:
-        scheduler.load_state_dict(said["scheduler"])
-    return History(**said["history"]), parts["best"] or None
+        scheduler.load_state_dict(counters["scheduler"])
+    return History(**counters["history"]), parts["best"] or None

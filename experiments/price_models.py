@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from common import dataset as data
-from common import metrics, training
+from common import metrics
 from common.dataset import Dataset
 from common.prices import features as pricing
 from common.prices import recipes as price_recipes
@@ -51,7 +51,6 @@ def fit(
     matrix = encoder.matrix(dataset.table, dataset.image, dataset.text)
     seed_everything(seed)
     if name in NETWORKS:
-        training.ready()
         started = time.perf_counter()
         model, history, learned = NETWORKS[name](
             encoder, matrix, dataset.table, train, validation, seed, device

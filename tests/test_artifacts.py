@@ -1,6 +1,5 @@
 """Artefacts: whole or absent, traceable to their inputs, resumable."""
 
-import argparse
 import errno
 import os
 import signal
@@ -12,13 +11,12 @@ import pandas as pd
 import pytest
 
 from common import artifacts, product_table
-from common.artifacts import StageError
-from common.results import Results
+from common.artifacts import Paths, RunConfig, StageError
 
 
 @pytest.fixture
-def args():
-    return argparse.Namespace(preset="embedded", limit=None, seed=[0], force=False)
+def run(tmp_path):
+    return RunConfig(Paths(tmp_path))
 
 
 def test_atomic_leaves_the_old_file_when_the_block_fails(tmp_path):
@@ -107,11 +105,11 @@ def test_require_names_the_command(tmp_path):
         artifacts.require(tmp_path / "x.csv", "python stage.py")
 
 
-def test_manifest_tells_stale_from_current(tmp_path, args):
+def test_manifest_tells_stale_from_current(tmp_path, run):
     source, made = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_text("1")
     made.write_text("2")
-    artifacts.record(made, args, {"in": source}, settings={"k": (1, 2)})
+    artifacts.record(made, run, {"in": source}, settings={"k": (1, 2)})
     assert artifacts.is_current(made, {"in": source}, {"k": (1, 2)})
     assert not artifacts.is_current(made, {"in": source}, {"k": (1, 3)})
     artifacts.require_made_from(made, {"in": source}, "python stage.py")
@@ -120,25 +118,3 @@ def test_manifest_tells_stale_from_current(tmp_path, args):
     source.write_text("4")
     with pytest.raises(StageError, match=r"not made from the present .*in\.csv"):
         artifacts.require_made_from(made, {"in": source}, "python stage.py")
-
-
-def test_results_resume_and_start_anew(tmp_path, args, capsys):
-    source, path = tmp_path / "in.csv", tmp_path / "results" / "r.csv"
-    source.write_text("1")
-
-    def open_table():
-        return Results(path, args, {"in": source}, key=("model", "seed"))
-
-    first = open_table()
-    first.add(model="ridge", seed=0, r2=np.float32(0.5))
-    first.add(model="ridge", seed=0, r2=0.75)  # the same key replaces
-    again = open_table()
-    assert again.done(model="ridge", seed=0)
-    assert not again.done(model="ridge", seed=1)
-    assert again.frame["r2"].tolist() == [0.75]
-    source.write_text("2")
-    anew = open_table()
-    assert not anew.done(model="ridge", seed=0)
-    assert "starts anew" in capsys.readouterr().out
-    with pytest.raises(StageError, match="nothing was computed"):
-        anew.finish()

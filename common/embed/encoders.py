@@ -14,11 +14,11 @@ from timm.layers import BatchNormAct2d
 from timm.models import EfficientNet
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
-from tqdm import tqdm
 
 from common.embed.cache import RowCache, file_stamp
 from common.embed.images import Pixels, batches
 from common.presets import Backbone, Clip
+from common.runtime import Progress
 from common.training import mixed_precision
 
 IMAGE_BATCH, TEXT_BATCH = 64, 64
@@ -185,7 +185,7 @@ def image_starts(
     keys = [hashlib.sha256(file_stamp(file).encode()).digest() for file in files]
     missing = cache.missing(keys)
     reasons: dict[bytes, str] = {}
-    with _bar(len(missing), "images") as bar:
+    with Progress((), "embedding", len(missing), "images") as bar:
         wanted = [files[position] for position in missing]
         for positions, batch, broken in batches(wanted, tower.pixels, IMAGE_BATCH):
             if batch is not None:
@@ -201,7 +201,7 @@ def text_features(args: argparse.Namespace, texts: Sequence[str], tower: TextTow
     cache = _cache(args, tower.identity)
     keys = [hashlib.sha256(text.encode()).digest() for text in texts]
     missing = sorted(cache.missing(keys), key=lambda position: len(texts[position]))
-    with _bar(len(missing), "texts") as bar:
+    with Progress((), "embedding", len(missing), "texts") as bar:
         for start in range(0, len(missing), TEXT_BATCH):
             batch = missing[start : start + TEXT_BATCH]
             cache.put([keys[p] for p in batch], tower([texts[p] for p in batch]))
@@ -213,11 +213,6 @@ def _cache(args: argparse.Namespace, identity: dict) -> RowCache:
     name = re.sub(r"[^\w.-]+", "-", str(identity.get("name") or next(iter(identity))))
     mark = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
     return RowCache(args.paths.cache / f"{name}-{mark}.sqlite")
-
-
-def _bar(total: int, unit: str) -> tqdm:
-    # disable=None: no bar where nobody watches (no terminal).
-    return tqdm(total=total, desc="embedding", unit=f" {unit}", leave=False, disable=None)
 
 
 def _autocast(device: torch.device):

@@ -5,7 +5,6 @@ torch and torchvision are imported where they are used: who only checks a pictur
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -158,15 +157,6 @@ def worker_count(files: int) -> int:
     return min(cores, 16)
 
 
-def step_back(_worker: int) -> None:
-    """Lets the network go first where it computes on the cores that the workers decode on.
-
-    Its threads wait for one another, so that a core that decodes in between holds up the others.
-    """
-    if hasattr(os, "nice"):
-        os.nice(10)
-
-
 def batches(
     paths: Sequence[Path],
     pixels: Pixels,
@@ -182,7 +172,7 @@ def batches(
         batch_size,
         num_workers=worker_count(len(paths)),
         collate_fn=_collate,
-        worker_init_fn=step_back,
+        worker_init_fn=runtime.let_others_first,
         pin_memory=torch.cuda.is_available(),
     )
     for positions, batch, broken in loader:

@@ -14,8 +14,9 @@ from common import presets
 from common.artifacts import StageError
 from common.dataset import Dataset
 from common.embed import encoders as towers
-from common.embed.images import Pixels, decode, step_back, worker_count
+from common.embed.images import Pixels, decode, worker_count
 from common.labels.multitask import Model, array_batches, run_models
+from common.runtime import let_others_first
 from common.training import TrainConfig, torch_device
 
 FROZEN = TrainConfig(epochs=60, batch_size=256, lr=1e-3, weight_decay=0.01, patience=8)
@@ -108,7 +109,7 @@ class PhotoBatches:
             drop_last=self.drop_last,
             generator=order,
             num_workers=worker_count(len(self.photos)),
-            worker_init_fn=step_back,
+            worker_init_fn=let_others_first,
             pin_memory=torch.cuda.is_available(),
         )
 

@@ -18,7 +18,6 @@ from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
 
 import pandas as pd
-from tqdm import tqdm
 
 from common import runtime
 from common.artifacts import StageError
@@ -252,7 +251,7 @@ def _read_details(pool: Executor, folder: Path, ids: Iterable[str]) -> list[dict
         raise StageError(f"{folder} is missing; download it from {FASHION_URL}")
     paths = [f"{folder}/{i}.json" for i in ids]
     details = pool.map(read_detail, paths, chunksize=256)
-    return list(tqdm(details, "styles/*.json", total=len(paths), unit=" files", leave=False))
+    return list(runtime.Progress(details, "reading styles/*.json", len(paths), "files"))
 
 
 # --- both --------------------------------------------------------------------------------------
