@@ -4,7 +4,7 @@ Learns the price from raw image and text embeddings with metadata or with the cl
 beside them, on the study's own columns and on what a listing can state (see
 common/prices/features.py).
 
-    --recipe ours   (default) three members, each half a small network and half a kernel ridge
+    --recipe ensemble   (default) three members, each half a small network and half a kernel ridge
                     regression, on principal components of the embeddings. A network has heads for
                     quantiles of the log price (pinball loss) and for USD (squared error), and the
                     kernel says both; the price is mostly the median, a little the mean price.
@@ -22,7 +22,7 @@ Writes  data/results/regression_DL_SOTA.csv, data/models/regression_DL_SOTA/ (sa
 
     python regression_DL_SOTA.py --data-dir data/sample                 the sample catalogue
     python regression_DL_SOTA.py --data-dir data/study --raw-dir PATH   the two Kaggle downloads
-    python regression_DL_SOTA.py --data-dir data/study --raw-dir PATH --recipe study ours \\
+    python regression_DL_SOTA.py --data-dir data/study --raw-dir PATH --recipe study ensemble \\
         --seed 0 1 2 3 4                                                the README's table
     python regression_DL_SOTA.py --data-dir data/study --raw-dir PATH --preset study
 
@@ -40,7 +40,11 @@ def main() -> None:
     cli.price_options(parser)
     group = parser.add_argument_group("how to learn")
     group.add_argument(
-        "--recipe", nargs="+", choices=("ours", "study"), default=["ours"], help="whose (ours)"
+        "--recipe",
+        nargs="+",
+        choices=("ensemble", "study"),
+        default=["ensemble"],
+        help="ours (ensemble), the study's Advanced MLP",
     )
     group.add_argument(
         "--compile", action="store_true", help="torch.compile the network: for a GPU and many rows"
@@ -73,7 +77,9 @@ def main() -> None:
 
     for experiment, features, seed in pricing.runs(args):
         row = {"experiment": experiment, "features": features, "seed": seed, "split": args.split}
-        encoder = pricing.Encoder.fit(dataset, learn, pricing.columns(table, experiment, features))
+        encoder = pricing.PriceFeatures.fit(
+            dataset, learn, pricing.columns(table, experiment, features)
+        )
         matrix = price_model.matrix_of(encoder, dataset)
 
         for recipe in args.recipe:

@@ -131,7 +131,7 @@ def main() -> None:
 
     if args.tune:
         columns = pricing.columns(table, *TUNED_ON)
-        encoder = pricing.Encoder.fit(dataset, train, columns)
+        encoder = pricing.PriceFeatures.fit(dataset, train, columns)
         matrix = encoder.matrix(table, dataset.image, dataset.text)
         tune(args, matrix, usd, (train, validation), encoder.widths)
         return
@@ -145,7 +145,9 @@ def main() -> None:
             results.add(**pricing.row(dataset, learn, test, predicted, "Median by source", **row))
 
         # The features: both embeddings and the one-hot columns, encoded as seen in learning.
-        encoder = pricing.Encoder.fit(dataset, learn, pricing.columns(table, experiment, features))
+        encoder = pricing.PriceFeatures.fit(
+            dataset, learn, pricing.columns(table, experiment, features)
+        )
         matrix = encoder.matrix(table, dataset.image, dataset.text)
 
         for name, model in models(seed, encoder.widths, args.trees).items():

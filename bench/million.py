@@ -76,11 +76,13 @@ def pass_through(rows: int, folder: str) -> dict:
     )
     dataset = Dataset(table, image, text, "clean")
     everything = np.arange(rows)
-    encoder = pricing.Encoder.fit(dataset, everything, list(pricing.STUDY_COLUMNS))
-    price_recipes.OURS = replace(price_recipes.OURS, epochs=1)
+    encoder = pricing.PriceFeatures.fit(dataset, everything, list(pricing.STUDY_COLUMNS))
+    price_recipes.ENSEMBLE = replace(price_recipes.ENSEMBLE, epochs=1)
     started = time.perf_counter()
     matrix, device = price_model.matrix_of(encoder, dataset), torch.device("cpu")
-    model, _, _ = price_recipes.ours(encoder, matrix, table, everything, everything[:0], 0, device)
+    model, _, _ = price_recipes.fit_ensemble(
+        encoder, matrix, table, everything, everything[:0], 0, device
+    )
     fitted = time.perf_counter()
     usd = model.predict(table, image, text)
     priced = time.perf_counter()

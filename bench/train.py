@@ -61,7 +61,7 @@ def price(dataset, columns, way: str, seed: int, device: str) -> dict:
     if device == "cuda":  # its start is nobody's training
         torch.zeros(1, device=device)
     sides = price_contest.sides(dataset)
-    name = price_recipes.NAMES[way]
+    name = price_recipes.NAMES[{"ours": "ensemble"}.get(way, way)]
     priced = price_contest.fit(name, dataset, columns, sides, seed, torch.device(device))
     return {"epochs": priced.epochs, **price_contest.scores(dataset, sides[2], priced)}
 
@@ -95,7 +95,7 @@ def trees_of_drawn(rows: int, way: str) -> dict:
     dataset = drawn(rows)
     train, validation, test = price_contest.sides(dataset)
     learn = np.concatenate([train, validation])
-    encoder = pricing.Encoder.fit(dataset, learn, list(pricing.STUDY_COLUMNS))
+    encoder = pricing.PriceFeatures.fit(dataset, learn, list(pricing.STUDY_COLUMNS))
     matrix = encoder.matrix(dataset.table, dataset.image, dataset.text)
     usd = dataset.table["price_usd"].to_numpy()
     settings = {"study": price_trees.STUDY, "ours": price_trees.TUNED}[way]["LightGBM"]

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 # Chosen on validation rows of the study set, see the README.
 MOST_LANDMARKS = 8192
-NARROWNESS = 1.5  # of the kernel, at the median distance between two products: exp(-NARROWNESS)
+GAMMA = 1.5  # of the kernel, at the median distance between two products: exp(-GAMMA)
 RIDGE = 0.05
 BLOCK = 4096  # rows whose kernel is in memory at once
 LEFT_OUT_BY_NONE = -1
@@ -37,8 +37,8 @@ class KernelRidge(nn.Module):
         self.register_buffer("norms", torch.zeros(landmarks, len(blocks)))
         self.register_buffer("log_average", torch.zeros(landmarks, len(blocks)))
         self.register_buffer("coefficients", torch.zeros(landmarks, members * targets))
-        self.register_buffer("stretch", torch.ones(sum(blocks)))
-        self.register_buffer("width", torch.ones(()))
+        self.register_buffer("feature_scale", torch.ones(sum(blocks)))
+        self.register_buffer("bandwidth", torch.ones(()))
         self._wide = None  # what a row is multiplied by, made when first asked for
 
     @classmethod
@@ -46,14 +46,14 @@ class KernelRidge(nn.Module):
         cls,
         features: Tensor,
         blocks: list[int],
-        stretch: Tensor,
+        feature_scale: Tensor,
         targets: Tensor,
         fold: Tensor,
         seed: int,
     ) -> tuple["KernelRidge", Tensor]:
         """The machine, and what it says of the rows themselves, (n, members, n_targets).
 
-        features: (n, sum(blocks)) without NaN; stretch: what each is multiplied by before
+        features: (n, sum(blocks)) without NaN; feature_scale: what each is multiplied by before
         distances are taken; targets: (n, n_targets), standardised; fold: (n,), the member that does
         not learn from a row, or LEFT_OUT_BY_NONE throughout for a single one.
         """
@@ -61,19 +61,19 @@ class KernelRidge(nn.Module):
         generator = torch.Generator().manual_seed(seed)
         chosen = torch.randperm(len(features), generator=generator)[:MOST_LANDMARKS].sort().values
         made = cls(blocks, len(chosen), members, targets.shape[1])
-        made.stretch = stretch
-        made.landmarks = (features[chosen] * stretch).half()
+        made.feature_scale = feature_scale
+        made.landmarks = (features[chosen] * feature_scale).half()
         landmarks = made.landmarks.float()
         made.norms = made._by_block(landmarks.square())
         distance = torch.cdist(landmarks, landmarks).square_()
         typical = distance[::17].flatten()[::13].median()
-        made.width = (typical / NARROWNESS).clamp(min=1e-6)  # 0 where most rows are the same
+        made.bandwidth = (typical / GAMMA).clamp(min=1e-6)  # 0 where most rows are the same
         some = landmarks[torch.randperm(len(landmarks), generator=generator)[:SAMPLE]]
         by_block = (values.split(blocks, dim=1) for values in (landmarks, some))
         for number, (own, others) in enumerate(zip(*by_block, strict=True)):
-            factor = torch.cdist(own, others).square_().div_(-made.width).exp_()
+            factor = torch.cdist(own, others).square_().div_(-made.bandwidth).exp_()
             made.log_average[:, number] = factor.mean(dim=1).log()
-        kernel = distance.div_(-made.width).exp_()
+        kernel = distance.div_(-made.bandwidth).exp_()
         kernel.diagonal().add_(RIDGE)
         for member in range(members):
             own = torch.nonzero(fold[chosen] != member).squeeze(1)
@@ -83,24 +83,24 @@ class KernelRidge(nn.Module):
             made.coefficients[own, columns] = solution
         # Of its landmarks the kernel is at hand. (The ridge on its diagonal only matters to members
         # that have learned from the row.)
-        said = torch.empty(len(features), *made.shape)
-        said[chosen] = (kernel @ made.coefficients).view(-1, *made.shape)
+        in_sample = torch.empty(len(features), *made.shape)
+        in_sample[chosen] = (kernel @ made.coefficients).view(-1, *made.shape)
         others = torch.ones(len(features), dtype=torch.bool)
         others[chosen] = False
         for some in torch.nonzero(others).squeeze(1).split(BLOCK):
-            said[some] = made(features[some])
-        return made, said
+            in_sample[some] = made(features[some])
+        return made, in_sample
 
     def forward(self, features: Tensor) -> Tensor:
         starts = torch.tensor([0, *self.blocks[:-1]], device=features.device).cumsum(0)
         missing = features[:, starts].isnan().to(self.norms.dtype)
-        stretched = features.nan_to_num() * self.stretch
-        row = torch.cat([stretched, missing, torch.ones_like(missing[:, :1])], dim=1)
+        scaled = features.nan_to_num() * self.feature_scale
+        row = torch.cat([scaled, missing, torch.ones_like(missing[:, :1])], dim=1)
         if self._wide is None or self._wide.device != features.device:
             self._wide = self._exponents()
         # Landmarks by rows: either product is several times as fast in this order.
         exponent = self._wide @ row.T
-        exponent -= stretched.square().sum(dim=1) / self.width
+        exponent -= scaled.square().sum(dim=1) / self.bandwidth
         kernel = exponent.clamp_(max=0).exp_()
         return (self.coefficients.T @ kernel).T.reshape(len(features), *self.shape)
 
@@ -111,9 +111,9 @@ class KernelRidge(nn.Module):
         rows by all landmarks pass through memory four times instead of a dozen.
         """
         parts = (
-            2 * self.landmarks.float() / self.width,
-            self.log_average + self.norms / self.width,
-            -self.norms.sum(dim=1, keepdim=True) / self.width,
+            2 * self.landmarks.float() / self.bandwidth,
+            self.log_average + self.norms / self.bandwidth,
+            -self.norms.sum(dim=1, keepdim=True) / self.bandwidth,
         )
         return torch.cat(parts, dim=1)
 

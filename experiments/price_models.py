@@ -40,14 +40,14 @@ def fit(
     seed: int,
     device: torch.device,
 ) -> Priced:
-    """Fits ``Advanced MLP``, ``MLP + kernel``, ``LightGBM``, ``XGBoost`` or ``Ridge``.
+    """Fits ``Advanced MLP``, ``Price Ensemble``, ``LightGBM``, ``XGBoost`` or ``Ridge``.
 
     columns: what of the table stands beside the embeddings; sides: training, validation and test
     rows. Only the Advanced MLP keeps validation rows back, to be stopped by them.
     """
     train, validation, test = sides
     learn = np.concatenate([train, validation])
-    encoder = pricing.Encoder.fit(dataset, learn, columns)
+    encoder = pricing.PriceFeatures.fit(dataset, learn, columns)
     matrix = encoder.matrix(dataset.table, dataset.image, dataset.text)
     seed_everything(seed)
     if name in NETWORKS:

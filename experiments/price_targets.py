@@ -29,7 +29,7 @@ from experiments import price_models as price_contest
 
 STAGE = "price_targets"
 KEY = ("statistic", "model", "seed")
-MODELS = ("Ridge", "LightGBM", price_recipes.NAMES["ours"])
+MODELS = ("Ridge", "LightGBM", price_recipes.NAMES["ensemble"])
 CENT = 0.01 * EUR_TO_USD
 
 

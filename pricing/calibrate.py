@@ -156,11 +156,11 @@ def _margins(args, models, reader, table, validation, learned, brought):
     """Margins by what a listing brings, and how much more an unknown brand needs (log USD)."""
     import numpy as np
 
-    from common.prices.conformal import COVERAGE, Margins
-    from common.prices.recipes import OURS_NETWORK, folds
+    from common.prices.conformal import COVERAGE, ConformalMargins
+    from common.prices.recipes import ENSEMBLE_NETWORK, folds
     from pricing.predictor import kinds
 
-    members = OURS_NETWORK["members"]
+    members = ENSEMBLE_NETWORK["members"]
     fold = folds(table["group"].iloc[learned], members, args.seed[0])[-len(validation) :]
     usd = table["price_usd"].to_numpy()[validation]
     rows = np.arange(len(validation))
@@ -178,7 +178,7 @@ def _margins(args, models, reader, table, validation, learned, brought):
     margins = {}
     for kind, parts in found.items():
         true, priced, low, high = (np.concatenate(one) for one in zip(*parts, strict=True))
-        margins[kind] = Margins.calibrate(true, priced, low, high)
+        margins[kind] = ConformalMargins.calibrate(true, priced, low, high)
         ends = margins[kind].interval(priced, low, high)
         beyond = np.maximum(np.log(ends[0] / true), np.log(true / ends[1]))
         scored[kind] = beyond[np.tile(rare, len(parts))]

@@ -15,7 +15,7 @@ from common.prices.model import PriceModel
 from common.training import torch_device
 from pricing.listing import Labeller, Reader, columns
 
-_RUN = "ours_metadata-embedding_listing_grouped_seed{seed}"
+_RUN = "ensemble_metadata-embedding_listing_grouped_seed{seed}"
 PRICE = f"regression_DL_SOTA/regression_DL_SOTA_{_RUN}.safetensors"
 LABELS = "clip_kernel_fusion_mixed_seed_{seed}.safetensors"
 

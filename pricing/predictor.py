@@ -94,14 +94,14 @@ class Appraiser:
     """
 
     def __init__(self, models, index, kept: dict, paths, completion=None, llm=None):
-        from common.prices.conformal import Margins
+        from common.prices.conformal import ConformalMargins
         from pricing.listing import Reader
         from pricing.ood import Thresholds
 
         self.models, self.index, self.completion, self.llm = models, index, completion, llm
         self.reader = Reader(kept["spelling"], kept["words"])
         self.thresholds = Thresholds(**kept["thresholds"])
-        self.margins = {kind: Margins(**one) for kind, one in kept["margins"].items()}
+        self.margins = {kind: ConformalMargins(**one) for kind, one in kept["margins"].items()}
         self.unknown_brand = kept["unknown_brand"]
         self.trained = kept["trained"]
         self._raw = paths.raw

@@ -38,7 +38,7 @@ MANIFEST_FIELDS = (
 # Pictures of the README: run -> figure -> file. Real products are in none: theirs may not be shown.
 PICTURES = {
     "sample": {"clusters_k_means": "map.png"},
-    "study": {"regression_DL_SOTA_ours_metadata-embedding_listing_grouped_parity": "price.png"},
+    "study": {"regression_DL_SOTA_ensemble_metadata-embedding_listing_grouped_parity": "price.png"},
 }
 
 

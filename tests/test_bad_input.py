@@ -362,7 +362,7 @@ def test_embedding_goes_on_where_it_was_stopped(how, finished, data, sample_raw)
 def test_training_goes_on_where_it_was_stopped(how, data, sample_raw):
     table = data / "results" / "regression_DL_SOTA.csv"
     arguments = (PRICE, "--data-dir", data, "--raw-dir", sample_raw, *QUICK_PRICE)
-    arguments += ("--recipe", "ours", "--seed", "0", "1", "2")
+    arguments += ("--recipe", "ensemble", "--seed", "0", "1", "2")
     code, error = stop_when(start_stage(*arguments), lambda: lines_in(table) >= 3, STOPS[how])
     assert code == (130 if how == "Ctrl-C" else -signal.SIGKILL)
     assert "Traceback" not in error

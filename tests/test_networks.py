@@ -106,16 +106,18 @@ def test_kernel_machine_solves_each_member_on_its_own_rows_and_takes_a_missing_b
     features = torch.from_numpy(draw.normal(size=(120, 5)).astype(np.float32)).half().float()
     targets = torch.stack([features[:, 0].sin(), features[:, 3]], dim=1)
     fold = torch.arange(120) % 3
-    machine, said = KernelRidge.fit(features, [3, 2], torch.ones(5), targets, fold, seed=0)
-    assert said.shape == (120, 3, 2)
+    machine, in_sample = KernelRidge.fit(features, [3, 2], torch.ones(5), targets, fold, seed=0)
+    assert in_sample.shape == (120, 3, 2)
     for member in range(3):
         own = fold != member
-        known = KernelRegressor(kernel="rbf", gamma=1 / float(machine.width), alpha=RIDGE)
+        known = KernelRegressor(kernel="rbf", gamma=1 / float(machine.bandwidth), alpha=RIDGE)
         known.fit(features[own].numpy(), targets[own].numpy())
         expected = known.predict(features.numpy())
         np.testing.assert_allclose(machine(features)[:, member].numpy(), expected, atol=2e-3)
         # Of rows that it has not learned from it says while fitting what it says later.
-        np.testing.assert_allclose(said[~own][:, member].numpy(), expected[~own.numpy()], atol=2e-3)
+        np.testing.assert_allclose(
+            in_sample[~own][:, member].numpy(), expected[~own.numpy()], atol=2e-3
+        )
     without = features.clone()
     without[:, 3:] = torch.nan
     told = machine(without)[..., 0].mean(dim=1)

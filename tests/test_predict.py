@@ -75,10 +75,10 @@ def furnish(args, table):
     multitask._fit_and_keep(args, data, split, model, network)
     learned = np.concatenate([train, validation])
     names = pricing.columns(table, "metadata + embedding", "listing")
-    encoder = pricing.Encoder.fit(data, learned, names)
+    encoder = pricing.PriceFeatures.fit(data, learned, names)
     matrix = encoder.matrix(table, image, text)
     sides = train, validation, 0, torch_device(args.device)
-    priced, _, _ = price_recipes.ours(encoder, matrix, table, *sides)
+    priced, _, _ = price_recipes.fit_ensemble(encoder, matrix, table, *sides)
     priced.save(args.paths.model(valuing.PRICE.format(seed=0)))
     calibrate.make(args, data)
 
@@ -260,7 +260,7 @@ def test_a_csv_is_priced_resumed_and_its_bad_rows_set_aside(shop, photo, tmp_pat
 
 
 def test_the_price_model_is_looked_for_where_its_stage_keeps_it():
-    said = ("regression_DL_SOTA", "ours", "metadata + embedding", "listing", "grouped")
+    said = ("regression_DL_SOTA", "ensemble", "metadata + embedding", "listing", "grouped")
     assert valuing.PRICE.format(seed=3) == f"{said[0]}/{pricing.slug(*said)}_seed3.safetensors"
 
 

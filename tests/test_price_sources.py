@@ -28,7 +28,7 @@ FEW = {"n_estimators": 60, "learning_rate": 0.1}
 @pytest.fixture
 def products(tmp_path, monkeypatch):
     """400 products whose brand and picture make the price, and quick models to learn it."""
-    monkeypatch.setattr(price_recipes, "OURS", QUICK)
+    monkeypatch.setattr(price_recipes, "ENSEMBLE", QUICK)
     monkeypatch.setattr(price_contest, "TUNED", {"LightGBM": FEW, "XGBoost": FEW})
     made = make_dataset(tmp_path / "dataset_with_llm.csv")
     made.table["title"] = [f"{brand} shirt {n}" for n, brand in enumerate(made.table["brand"])]

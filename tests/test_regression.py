@@ -64,7 +64,7 @@ def dataset(tmp_path):
 def encoded(dataset):
     names = pricing.columns(dataset.table, "metadata + embedding", "listing")
     train, validation, test = data.sides(dataset.table)
-    encoder = pricing.Encoder.fit(dataset, train, names)
+    encoder = pricing.PriceFeatures.fit(dataset, train, names)
     matrix = encoder.matrix(dataset.table, dataset.image, dataset.text)
     return encoder, matrix, dataset.table, train, validation, test
 
@@ -86,7 +86,7 @@ def run(dataset, tmp_path, monkeypatch):
 def test_encoder_pools_what_is_rare_or_unseen_and_reads_nothing_but_its_rows(dataset):
     dataset.table.loc[:2, "brand"] = "Rare"
     dataset.table.loc[300:, "brand"] = "Later"
-    encoder = pricing.Encoder.fit(dataset, np.arange(260), ["brand"])
+    encoder = pricing.PriceFeatures.fit(dataset, np.arange(260), ["brand"])
     assert encoder.categories == {"brand": ["Fine", "Good", "Plain"]}
     assert encoder.names[-4:] == [f"brand = {v}" for v in ("Fine", "Good", "Plain", "other")]
     matrix = encoder.matrix(dataset.table, dataset.image, dataset.text)
@@ -120,7 +120,7 @@ def test_advanced_mlp_is_the_study_s():
     assert network(torch.zeros(7, 100)).shape == (7,)
 
 
-@pytest.mark.parametrize("recipe", ["study", "ours"])
+@pytest.mark.parametrize("recipe", ["study", "ensemble"])
 def test_recipe_learns_and_the_kept_model_predicts_the_same(
     recipe, dataset, encoded, tmp_path, monkeypatch
 ):
@@ -159,7 +159,7 @@ def test_recipe_learns_and_the_kept_model_predicts_the_same(
 def test_our_price_comes_with_a_range_and_without_what_a_listing_leaves_out(dataset, encoded):
     encoder, matrix, table, train, validation, test = encoded
     torch.manual_seed(0)
-    model, _, _ = price_recipes.ours(encoder, matrix, table, train, validation, 0, CPU)
+    model, _, _ = price_recipes.fit_ensemble(encoder, matrix, table, train, validation, 0, CPU)
     usd, low, high = model.range_matrix(matrix[test], CPU)
     assert (low <= usd).all() and (usd <= high).all()
     assert metrics.interval(table["price_usd"].iloc[test], low, high)["coverage"] > 0.8
@@ -186,7 +186,9 @@ def test_margins_cover_what_they_are_calibrated_for_and_are_narrower_than_one_wi
     true = usd * np.exp(spread * draw.normal(size=len(usd)))
     ends = np.log(usd) - spread, np.log(usd) + spread  # too narrow: they cover two thirds
     seen, new = np.arange(10_000), np.arange(10_000, 20_000)
-    margins = price_range.Margins.calibrate(true[seen], usd[seen], *(end[seen] for end in ends))
+    margins = price_range.ConformalMargins.calibrate(
+        true[seen], usd[seen], *(end[seen] for end in ends)
+    )
     low, high = margins.interval(usd[new], *(end[new] for end in ends))
     covered = (low <= true[new]) & (true[new] <= high)
     bands = np.searchsorted(margins.edges, usd[new])
@@ -202,7 +204,7 @@ def test_margins_of_a_forecast_that_knows_few_prices(levels):
     draw = np.random.default_rng(1)
     usd = np.array([10.0, 20, 60])[draw.integers(0, levels, 900)]
     true = usd * np.exp(0.2 * draw.normal(size=900))
-    margins = price_range.Margins.calibrate(true, usd, np.log(usd), np.log(usd))
+    margins = price_range.ConformalMargins.calibrate(true, usd, np.log(usd), np.log(usd))
     low, high = margins.interval(usd, np.log(usd), np.log(usd))
     assert len(margins.below) == levels
     assert metrics.interval(true, low, high)["coverage"] == pytest.approx(0.86, abs=0.03)
@@ -221,7 +223,7 @@ def test_ranges_are_scored_by_group(dataset):
 @pytest.mark.parametrize("rows", [20, 60, 320, 6623, 8279, 73_000])
 def test_batches_are_as_good_as_equal(rows):
     size = price_recipes._batch_size(rows)
-    assert size <= price_recipes.OURS.batch_size
+    assert size <= price_recipes.ENSEMBLE.batch_size
     assert rows % size == 0 or rows % size > size / 2
     assert -(-rows // size) >= min(13, -(-rows // 32))
 
@@ -243,7 +245,7 @@ def test_classical_stage_writes_a_row_per_model_and_goes_on(run, dataset, tmp_pa
     (kept,) = (tmp_path / "models" / "regression_ML").glob("*LightGBM*.txt")
     known = json.loads(kept.with_suffix(".encoder.json").read_text("utf-8"))
     test = data.sides(dataset.table)[2]
-    matrix = pricing.Encoder(**known).matrix(dataset.table, dataset.image, dataset.text)[test]
+    matrix = pricing.PriceFeatures(**known).matrix(dataset.table, dataset.image, dataset.text)[test]
     again = lightgbm.Booster(model_file=kept).predict(matrix)
     truth = dataset.table.iloc[test]
     scored = metrics.regression(truth["price_usd"], again, truth["dataset_source"])
@@ -256,7 +258,7 @@ def test_classical_stage_writes_a_row_per_model_and_goes_on(run, dataset, tmp_pa
 
 
 def test_neural_stage_writes_a_row_per_recipe_and_seed(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(price_recipes, "OURS", price_recipes.TrainConfig(3, 64, 1e-3))
+    monkeypatch.setattr(price_recipes, "ENSEMBLE", price_recipes.TrainConfig(3, 64, 1e-3))
     table = run(
         regression_DL_SOTA,
         *("--experiment", "metadata", "--features", "study", "--seed", "0", "1"),
@@ -264,7 +266,7 @@ def test_neural_stage_writes_a_row_per_recipe_and_seed(run, tmp_path, monkeypatc
     assert list(table["seed"]) == [0, 1] and (table["epochs"] == 3).all()
     assert table["r2"].nunique() == 2
     groups = pd.read_csv(tmp_path / "results" / "price_groups.csv")
-    assert set(groups["method"]) == {"constant width", "MLP + kernel"}
+    assert set(groups["method"]) == {"constant width", "Price Ensemble"}
     assert list((tmp_path / "figures").glob("*_ranges.png"))
     kept = sorted(path.suffix for path in (tmp_path / "models" / "regression_DL_SOTA").iterdir())
     assert kept == [".json", ".json", ".safetensors", ".safetensors"]
@@ -301,7 +303,9 @@ def test_a_table_too_large_for_memory_is_learned_from_block_by_block(dataset, en
             rows = price_model.matrix_of(encoder, dataset)
             assert isinstance(rows, np.ndarray) == (block > ROWS)
             torch.manual_seed(0)
-            model, _, _ = price_recipes.ours(encoder, rows, table, train, validation, 0, CPU)
+            model, _, _ = price_recipes.fit_ensemble(
+                encoder, rows, table, train, validation, 0, CPU
+            )
             found.append((model.mean, model.scale, model.predict_matrix(matrix[test], CPU)))
     whole, parts = found
     np.testing.assert_allclose(parts[0], whole[0], rtol=1e-5, atol=1e-6)

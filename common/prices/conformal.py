@@ -29,7 +29,7 @@ FEWEST = 40  # rows of a band: with fewer, its outer quantiles are a matter of l
 
 
 @dataclass(frozen=True)
-class Margins:
+class ConformalMargins:
     """What is added to both quantiles of the log price, by band of the predicted price.
 
     edges: USD, ascending, one fewer than bands. below, above: one number a band, in log USD.
@@ -44,7 +44,7 @@ class Margins:
     @classmethod
     def calibrate(
         cls, true_usd: np.ndarray, usd: np.ndarray, log_low: np.ndarray, log_high: np.ndarray
-    ) -> "Margins":
+    ) -> "ConformalMargins":
         """From rows that the predictions have not learned from; all arrays (n_rows,).
 
         The two ends are calibrated apart.

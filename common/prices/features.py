@@ -85,7 +85,7 @@ def columns(table: pd.DataFrame, experiment: str, features: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Encoder:
+class PriceFeatures:
     """One-hot encoding of categorical columns, beside embeddings of known widths and words.
 
     categories: column -> the values that have a place of their own; whatever is rarer or was never
@@ -100,7 +100,7 @@ class Encoder:
     words: int = 0
 
     @classmethod
-    def fit(cls, dataset: Dataset, rows: np.ndarray, names: list[str]) -> "Encoder":
+    def fit(cls, dataset: Dataset, rows: np.ndarray, names: list[str]) -> "PriceFeatures":
         """Learns the values of the columns ``names`` from ``rows`` only; WORDS may be one."""
         categories = {}
         for name in names:

@@ -15,8 +15,8 @@ import torch
 from common import training
 from common.artifacts import StageError
 from common.dataset import Dataset
-from common.prices.conformal import Margins
-from common.prices.features import Encoder
+from common.prices.conformal import ConformalMargins
+from common.prices.features import PriceFeatures
 from common.prices.networks import AdvancedMLP, PriceEnsemble
 
 NETWORKS = {network.__name__: network for network in (AdvancedMLP, PriceEnsemble)}
@@ -35,9 +35,9 @@ def blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of :meth:`Encoder.matrix` by their numbers; the embeddings may be mapped from disk."""
+    """Rows of :meth:`PriceFeatures.matrix` by number; embeddings may be mapped from disk."""
 
-    encoder: Encoder
+    encoder: PriceFeatures
     table: pd.DataFrame
     image: np.ndarray
     text: np.ndarray
@@ -49,8 +49,8 @@ class Rows:
 Matrix = np.ndarray | Rows
 
 
-def matrix_of(encoder: Encoder, dataset: Dataset) -> Matrix:
-    """What of :meth:`Encoder.matrix` a recipe learns from: whole, or made where rows are asked for.
+def matrix_of(encoder: PriceFeatures, dataset: Dataset) -> Matrix:
+    """The features that a recipe learns from: whole, or made where rows are asked for.
 
     A table of more than PREDICT_BLOCK rows may not fit into memory as a matrix.
     """
@@ -69,15 +69,20 @@ class PriceModel:
     A feature that is not known is NaN.
     """
 
-    encoder: Encoder
+    encoder: PriceFeatures
     mean: np.ndarray
     scale: np.ndarray
     network: torch.nn.Module
-    margins: Margins | None = None
+    margins: ConformalMargins | None = None
 
     @classmethod
     def build(
-        cls, encoder: Encoder, matrix: Matrix, rows: np.ndarray, kind: type, **arguments: object
+        cls,
+        encoder: PriceFeatures,
+        matrix: Matrix,
+        rows: np.ndarray,
+        kind: type,
+        **arguments: object,
     ) -> "PriceModel":
         """An untrained network of ``kind``, and a scaler of the training ``rows`` of the matrix."""
         total = squares = 0.0
@@ -91,24 +96,24 @@ class PriceModel:
         return cls(encoder, mean.astype(np.float32), scale, kind(**arguments))
 
     def tensor(self, matrix: np.ndarray) -> torch.Tensor:
-        """The network's input for rows of :meth:`Encoder.matrix`."""
+        """The network's input for rows of :meth:`PriceFeatures.matrix`."""
         made = matrix - self.mean
         made /= self.scale  # in place: of a million products a copy is gigabytes
         return torch.from_numpy(made)
 
     def outputs(self, matrix: np.ndarray, device: torch.device):
-        """What the network says of rows of :meth:`Encoder.matrix`."""
+        """What the network says of rows of :meth:`PriceFeatures.matrix`."""
         batches = training.tensor_batches((self.tensor(matrix),), None, PREDICT_BATCH, False, 0)
         return training.predict(self.network, batches, device)
 
     def predict_matrix(self, matrix: np.ndarray, device: torch.device) -> np.ndarray:
-        """USD (n_rows,) for rows of :meth:`Encoder.matrix`."""
+        """USD (n_rows,) for rows of :meth:`PriceFeatures.matrix`."""
         return self.network.usd(self.outputs(matrix, device))
 
     def range_matrix(self, matrix: np.ndarray, device: torch.device) -> tuple[np.ndarray, ...]:
         """USD, and the low and high end of its 90 % range: three arrays (n_rows,)."""
         if self.margins is None:
-            raise StageError("this price model knows no range: use one of the recipe 'ours'")
+            raise StageError("this price model knows no range: use one of the recipe 'ensemble'")
         outputs = self.outputs(matrix, device)
         usd, quantiles = self.network.usd(outputs), self.network.quantiles(outputs).mean(axis=1)
         return usd, *self.margins.interval(usd, quantiles[:, 0], quantiles[:, -1])
@@ -134,7 +139,7 @@ class PriceModel:
         return tuple(np.concatenate(part) for part in zip(*found, strict=True))
 
     def _matrices(self, table: pd.DataFrame, image: np.ndarray, text: np.ndarray):
-        """The rows of :meth:`Encoder.matrix`, a block at a time; embeddings may be mapped."""
+        """The rows of :meth:`PriceFeatures.matrix`, a block at a time; embeddings may be mapped."""
         rows = Rows(self.encoder, table, image, text)
         return (rows[some] for some in blocks(np.arange(len(table))))
 
@@ -158,9 +163,9 @@ class PriceModel:
         network = NETWORKS[config["network"]](**config["arguments"])
         training.load_state(network, path).eval()
         return cls(
-            Encoder(**config["encoder"]),
+            PriceFeatures(**config["encoder"]),
             np.array(config["mean"], np.float32),
             np.array(config["scale"], np.float32),
             network,
-            Margins(**config["margins"]) if config["margins"] else None,
+            ConformalMargins(**config["margins"]) if config["margins"] else None,
         )

@@ -140,18 +140,18 @@ class PriceEnsemble(nn.Module):
 
     def forward(self, features: Tensor) -> dict[str, Tensor]:
         reduced = self.reduce(features)
-        return self.together(self.network(reduced), self.kernel(reduced))
+        return self.combine(self.network(reduced), self.kernel(reduced))
 
     @staticmethod
-    def together(made: dict, said) -> dict:
-        """made: by the network; said: by the kernel, (n, members, 2), standardised log and USD.
+    def combine(network: dict, kernel) -> dict:
+        """Mean of the two halves; kernel: (n, members, 2), standardised log price and USD.
 
         Tensors or arrays.
         """
-        log, usd = said[..., 0], said[..., 1]
+        log, usd = kernel[..., 0], kernel[..., 1]
         # The kernel knows no quantiles: it moves the network's along.
-        moved = (log - made["log"][..., MEDIAN]) / 2
-        return {"log": made["log"] + moved[..., None], "usd": (made["usd"] + usd) / 2}
+        shift = (log - network["log"][..., MEDIAN]) / 2
+        return {"log": network["log"] + shift[..., None], "usd": (network["usd"] + usd) / 2}
 
     def prices(self, outputs: dict[str, np.ndarray]) -> np.ndarray:
         """USD (n, members) by each member, from its median and its mean price."""

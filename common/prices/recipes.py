@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from common.kernel_ridge import MOST_LANDMARKS, KernelRidge
-from common.prices.conformal import Margins
-from common.prices.features import Encoder
+from common.prices.conformal import ConformalMargins
+from common.prices.features import PriceFeatures
 from common.prices.model import PREDICT_BATCH, Matrix, PriceModel, blocks
 from common.prices.networks import QUANTILES, AdvancedMLP, PriceEnsemble
 from common.training import History, TrainConfig, fit, predict, tensor_batches
@@ -31,17 +31,17 @@ STUDY = TrainConfig(
 )
 
 # Chosen on validation rows of the study set, see the README.
-OURS = TrainConfig(epochs=12, batch_size=512, lr=6e-3, weight_decay=0.05, schedule="onecycle")
+ENSEMBLE = TrainConfig(epochs=12, batch_size=512, lr=6e-3, weight_decay=0.05, schedule="onecycle")
 # Few rows come in smaller batches, so that an epoch keeps enough steps to learn from.
 FEWEST_STEPS, SMALLEST_BATCH = 13, 16
 PINBALL_WEIGHT = 4.0
-OURS_NETWORK = {"members": 3, "widths": [128, 64], "dropout": 0.2, "missing": 0.1}
+ENSEMBLE_NETWORK = {"members": 3, "widths": [128, 64], "dropout": 0.2, "missing": 0.1}
 COMPONENTS = 192  # of an embedding
 COLUMN_SPREAD = 0.6  # of a one-hot place in the kernel's distances; an embedding has 1
 
 
-def study(
-    encoder: Encoder,
+def fit_advanced_mlp(
+    encoder: PriceFeatures,
     matrix: Matrix,
     table: pd.DataFrame,
     train: np.ndarray,
@@ -52,7 +52,7 @@ def study(
 ) -> tuple[PriceModel, History, np.ndarray]:
     """Trains the Advanced MLP on squared error in USD; validation rows stop it.
 
-    matrix: rows of :meth:`Encoder.matrix` by number; table: its products, of which
+    matrix: rows of :meth:`PriceFeatures.matrix` by number; table: its products, of which
     ``price_usd`` and ``group`` are read; train, validation: row numbers; compiled: by
     torch.compile. Returns model, history and the rows that it learned from.
     """
@@ -69,8 +69,8 @@ def study(
     return model, history, train
 
 
-def ours(
-    encoder: Encoder,
+def fit_ensemble(
+    encoder: PriceFeatures,
     matrix: Matrix,
     table: pd.DataFrame,
     train: np.ndarray,
@@ -82,11 +82,11 @@ def ours(
     """Trains networks and kernel machines; no row stops them, so on validation rows as well.
 
     Each member of the ensemble leaves out one fold of products, and what it says of that fold
-    calibrates the range. Arguments and results as in :func:`study`.
+    calibrates the range. Arguments and results as in :func:`fit_advanced_mlp`.
     """
     rows = np.concatenate([train, validation])
     usd = table["price_usd"].to_numpy(np.float32)[rows]
-    fold = folds(table["group"].iloc[rows], OURS_NETWORK["members"], seed)
+    fold = folds(table["group"].iloc[rows], ENSEMBLE_NETWORK["members"], seed)
 
     prices = torch.from_numpy(usd)
     log_scale, usd_scale = _scale(prices.log()), _scale(prices)
@@ -98,7 +98,7 @@ def ours(
         blocks=encoder.blocks,
         embeddings=len(encoder.widths),
         components=COMPONENTS,
-        network=OURS_NETWORK,
+        network=ENSEMBLE_NETWORK,
         landmarks=min(len(rows), MOST_LANDMARKS),
         log_scale=log_scale,
         usd_scale=usd_scale,
@@ -116,11 +116,11 @@ def ours(
         "fold": torch.from_numpy(fold),
     }
     batches = tensor_batches((reduced,), targets, _batch_size(len(rows)), True, seed)
-    config = replace(OURS, compiled=compiled)
+    config = replace(ENSEMBLE, compiled=compiled)
     history = fit(
         ensemble.network, batches, None, _packed_loss, config, device, progress="ensemble"
     )
-    ensemble.kernel, said = KernelRidge.fit(
+    ensemble.kernel, in_sample = KernelRidge.fit(
         reduced,
         ensemble.blocks,
         torch.cat([*spreads, COLUMN_SPREAD * scale[sum(encoder.widths) :]]),
@@ -132,11 +132,11 @@ def ours(
     made = predict(
         ensemble.network, tensor_batches((reduced,), None, PREDICT_BATCH, False, 0), device
     )
-    outputs = ensemble.together(made, said.numpy())
+    outputs = ensemble.combine(made, in_sample.numpy())
     unseen = np.arange(len(rows)), fold
     low, _, high = ensemble.quantiles(outputs)[unseen].T
     priced = ensemble.prices(outputs)[unseen]
-    model.margins = Margins.calibrate(usd, priced, low, high)
+    model.margins = ConformalMargins.calibrate(usd, priced, low, high)
     return model, history, rows
 
 
@@ -155,7 +155,7 @@ def folds(groups: pd.Series, members: int, seed: int) -> np.ndarray:
 def _batch_size(rows: int) -> int:
     # All batches as good as equal: a last one of a few rows, through batch norm, spoils a step
     # (measured: 6 rows in 509 cost 0.03 of R2).
-    steps = max(-(-rows // OURS.batch_size), min(FEWEST_STEPS, -(-rows // SMALLEST_BATCH)))
+    steps = max(-(-rows // ENSEMBLE.batch_size), min(FEWEST_STEPS, -(-rows // SMALLEST_BATCH)))
     return -(-rows // steps)
 
 
@@ -175,5 +175,8 @@ def _packed_loss(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> Tens
     return ((pinball + squares) * learns).sum() / learns.sum()
 
 
-RECIPES: dict[str, Callable] = {"study": study, "ours": ours}
-NAMES = {"study": "Advanced MLP", "ours": "MLP + kernel"}  # as every table calls what they train
+RECIPES: dict[str, Callable] = {"study": fit_advanced_mlp, "ensemble": fit_ensemble}
+NAMES = {
+    "study": "Advanced MLP",
+    "ensemble": "Price Ensemble",
+}  # as every table calls what they train

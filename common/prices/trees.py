@@ -53,7 +53,7 @@ MOST_ROUNDS, PATIENCE = 1000, 40  # of a trial; validation rows stop it
 
 @dataclass
 class Trees:
-    """One library's trees over rows of :meth:`common.prices.features.Encoder.matrix`.
+    """One library's trees over rows of :meth:`common.prices.features.PriceFeatures.matrix`.
 
     widths: columns of each embedding, the first of a row. settings: the
     library's own (names of its scikit-learn interface), and ``reads`` (one of READS, ``raw`` if

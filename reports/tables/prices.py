@@ -3,7 +3,7 @@
 from reports.tables.kept import BASELINES, Kept, averaged, mean, varying
 
 # The model that prices a listing.
-MAIN = {"experiment": "metadata + embedding", "features": "listing", "model": "MLP + kernel"}
+MAIN = {"experiment": "metadata + embedding", "features": "listing", "model": "Price Ensemble"}
 
 
 def price(kept: Kept) -> list[list[str]]:
