@@ -337,7 +337,7 @@ def _packaged(package: str, file: str, kind: str) -> Path:
         if (Path(folder) / file).is_file():
             return Path(folder) / file
     where = folders[0] if folders else f"the package {package.replace('_', '-')}, not installed"
-    raise _cannot(kind, file, str(where), "make setup (requirements-weights.txt)")
+    raise _cannot(kind, file, str(where), "make setup (requirements-nodeps.txt)")
 
 
 def _is_path(name: str) -> bool:

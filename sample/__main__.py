@@ -9,7 +9,6 @@ would be without noise). The ceiling is the R2 that no model of these listings c
 """
 
 import argparse
-import time
 
 from common import cli
 
@@ -27,9 +26,8 @@ def main() -> None:
 
     from sample.catalogue import ceiling_r2, write
 
-    started = time.monotonic()
     if write(args.out, args.products, args.seed):
-        print(f"{args.products} products in {args.out} ({time.monotonic() - started:.1f} s)")
+        print(f"{args.products} products in {args.out}")
     else:
         print(f"{args.out} is up to date")
     ceiling = ceiling_r2(args.out)

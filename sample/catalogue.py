@@ -1,5 +1,6 @@
 """The catalogue as a whole: planted cases, one atomic write, the truth and the ceiling."""
 
+import csv
 import json
 import shutil
 from collections.abc import Callable
@@ -12,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tqdm import tqdm
 
 from common import runtime
 from common.artifacts import FASHION_FOLDER, HNM_FOLDER, StageError
@@ -26,39 +26,9 @@ TRUTH, TRUTH_TABLE = "truth.json", "truth.csv"
 SOURCES = ("HNM", "FASHION")
 
 # What real downloads have, by source: case -> what the pipeline is to make of it.
-CASES = {
-    "HNM": {
-        "no_price": "dropped: never sold, so it has no transaction",
-        "no_image": "dropped: no image",
-        "unknown_type": "dropped: type Unknown, and nothing else tells it",
-        "not_wearable": "dropped: an earring",
-        "zero_price_sale": "kept: one sale at 0 does not count",
-        "first_colour_without_image": "kept: with the image of its second colour",
-        "untyped_variant": "kept: its first colour's type is Unknown, its second's is not",
-        "no_description": "kept: the title is its text",
-        "same_name": "kept: another product code with the same name and text, in one group",
-        "truncated": "kept by the merge, set aside with its JPEG cut off in the middle",
-        "greyscale": "kept: a greyscale JPEG",
-        "cmyk": "kept: a CMYK JPEG",
-    },
-    "FASHION": {
-        "zero_price": "dropped: price and discounted price 0",
-        "no_image": "dropped: no image",
-        "no_json": "dropped: no styles/<id>.json",
-        "broken_json": "dropped: its JSON ends in the middle",
-        "unknown_type": "dropped: an articleType that no taxonomy knows, reported by name",
-        "not_wearable": "dropped: a perfume",
-        "unquoted_comma": "kept: a bare comma in the display name of styles.csv",
-        "na_usage": "kept: usage NA, so its usage is not native",
-        "child_under_adult_gender": "kept: gender says adult, ageGroup says child",
-        "price_in_text": "kept: the price in its description is taken out",
-        "no_description": "kept: no descriptor at all, the title is its text",
-        "other_colours": "kept: one display name in several colours, in one group",
-        "truncated": "kept by the merge, set aside with its JPEG cut off in the middle",
-        "greyscale": "kept: a greyscale JPEG",
-        "cmyk": "kept: a CMYK JPEG",
-    },
-}  # fmt: skip
+with Path(__file__).with_name("cases.csv").open(newline="", encoding="utf-8") as _file:
+    _ROWS = list(csv.DictReader(_file))
+CASES = {s: {r["case"]: r["outcome"] for r in _ROWS if r["source"] == s} for s in SOURCES}
 # The fewest products that hold every case and a remainder without any.
 FEWEST = 120
 
@@ -92,7 +62,7 @@ def plant(source: str, products: list[Product], rng: np.random.Generator) -> lis
 
 def catalogue(count: int, seed: int) -> dict[str, list[Product]]:
     """All products by source, `count` rows of ``merged_dataset.csv`` before any is dropped."""
-    made = {}
+    by_source = {}
     for number, source in enumerate(SOURCES):
         rng = np.random.default_rng([seed, number])
         products, rows = [], 0
@@ -100,14 +70,14 @@ def catalogue(count: int, seed: int) -> dict[str, list[Product]]:
             if rows < count // 2:
                 products.append(product)
                 rows += len(product.keys)
-        made[source] = plant(source, products, rng)
-    return made
+        by_source[source] = plant(source, products, rng)
+    return by_source
 
 
 # --- the truth ---------------------------------------------------------------------------------
 
 
-def truth_table(made: dict[str, list[Product]]) -> pd.DataFrame:
+def truth_table(by_source: dict[str, list[Product]]) -> pd.DataFrame:
     """One row per product key: labels, ingredients, expected and observed price in USD."""
     return pd.DataFrame(
         {
@@ -122,7 +92,7 @@ def truth_table(made: dict[str, list[Product]]) -> pd.DataFrame:
             "observed_usd": round(p.observed_usd, 4),
             "case": p.case,
         }
-        for products in made.values()
+        for products in by_source.values()
         for p in products
         for key in p.keys
     )
@@ -141,14 +111,14 @@ def ceiling_r2(raw: str | Path, table: pd.DataFrame | None = None) -> dict[str, 
     truth = pd.read_csv(path, keep_default_na=False).set_index("product_key")
     if table is None:
         outcome = [CASES[s].get(c, "") for s, c in zip(truth["source"], truth["case"], strict=True)]
-        kept = truth[[not text.startswith("dropped") for text in outcome]]
-        observed = kept["observed_usd"]
+        rows = truth[[not text.startswith("dropped") for text in outcome]]
+        observed = rows["observed_usd"]
     else:
         observed = table.set_index("product_key")["price_usd"]
-        kept = truth.loc[observed.index]
-    of_source = {f"r2_{s.lower()}": kept["source"] == s for s in SOURCES}
-    scores = {"r2": kept["source"] != "", **of_source}
-    return {name: _r2(observed[rows], kept["expected_usd"][rows]) for name, rows in scores.items()}
+        rows = truth.loc[observed.index]
+    masks = {"r2": rows["source"] != ""}
+    masks |= {f"r2_{s.lower()}": rows["source"] == s for s in SOURCES}
+    return {name: _r2(observed[mask], rows["expected_usd"][mask]) for name, mask in masks.items()}
 
 
 def _r2(true: pd.Series, predicted: pd.Series) -> float:
@@ -193,30 +163,26 @@ def write(out: str | Path, count: int = 600, seed: int = 0, workers: int | None 
     return True
 
 
-def _write_into(folder: Path, made: dict[str, list[Product]], settings: dict, workers) -> None:
+def _write_into(folder: Path, by_source: dict[str, list[Product]], settings: dict, workers) -> None:
     hnm, fashion = folder / HNM_FOLDER, folder / FASHION_FOLDER
     for path in (hnm, fashion / "styles"):
         path.mkdir(parents=True)
-    pictures = write_hnm(made["HNM"], hnm, settings["seed"])
-    pictures += write_fashion(made["FASHION"], fashion, settings["seed"])
+    pictures = write_hnm(by_source["HNM"], hnm, settings["seed"])
+    pictures += write_fashion(by_source["FASHION"], fashion, settings["seed"])
     for path in {picture.path.parent for picture in pictures}:
         path.mkdir(parents=True)
     with ProcessPoolExecutor(
         workers or runtime.cpu_count(), mp_context=get_context("spawn")
     ) as pool:
-        done = pool.map(save, pictures, chunksize=32)
-        for _ in tqdm(done, "drawing", total=len(pictures), unit=" images", leave=False):
+        images = pool.map(save, pictures, chunksize=32)
+        for _ in runtime.Progress(images, "drawing", len(pictures), "images"):
             pass
-    truth = truth_table(made)
+    truth = truth_table(by_source)
     truth.to_csv(folder / TRUTH_TABLE, index=False, lineterminator="\n")
+    keys = truth.groupby(["source", "case"])["product_key"].agg(list)
     planted = {
         source: {
-            case: {
-                "outcome": outcome,
-                "product_keys": truth.loc[
-                    (truth["source"] == source) & (truth["case"] == case), "product_key"
-                ].tolist(),
-            }
+            case: {"outcome": outcome, "product_keys": keys[source, case]}
             for case, outcome in cases.items()
         }
         for source, cases in CASES.items()
@@ -233,6 +199,7 @@ def _write_into(folder: Path, made: dict[str, list[Product]], settings: dict, wo
 
 def _recipe() -> str:
     """Changes when the code or what it draws with changes: an older catalogue is then stale."""
-    code = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    files = sorted(p for p in Path(__file__).parent.iterdir() if p.is_file())
+    code = [path.read_bytes() for path in files]
     versions = [f"{name} {version(name)}".encode() for name in ("numpy", "pillow")]
     return sha256(b"\0".join(code + versions)).hexdigest()[:16]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sample.looks import Picture, pictures_of
+from sample.pictures import Picture, pictures_of
 from sample.products import COLOURS, Product
 
 FASHION_HEADER = (
@@ -70,7 +70,7 @@ def _attributes(product: Product) -> dict[str, str]:
         "Occasion": product.usage,
         "Body or Garment Size": "Garment Measurements in",
     }
-    if product.kind.sleeves != "none":
+    if product.kind.sleeves != ("none",):
         attributes |= {"Sleeve Length": _SLEEVE[product.sleeve], "Neck": "Round Neck"}
     return attributes
 
@@ -111,8 +111,8 @@ def write_fashion(products: list[Product], folder: Path, seed: int) -> list[Pict
 
 def _style(product: Product, style: str, colour: str, rng: np.random.Generator) -> dict:
     """The ``data`` of one ``styles/<id>.json``."""
-    master, sub, number = product.kind.codes
-    kind = (number, product.kind.source_label)
+    master, sub = product.kind.main, product.kind.part
+    kind = (product.kind.number, product.kind.label)
     if product.case == "unknown_type":
         kind = (999, "Glow Capes")
     elif product.case == "not_wearable":

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sample.looks import Picture, pictures_of
+from sample.pictures import Picture, pictures_of
 from sample.products import APPEARANCE, COLOURS, Product
 
 HNM_HEADER = (
@@ -21,61 +21,50 @@ HNM_HEADER = (
     "garment_group_name,detail_desc"
 ).split(",")
 
-# (index code, index, group number, group), then (section number, section) by occasion
-_LADIES, _LINGERIE = (
-    ("A", "Ladieswear", 1, "Ladieswear"),
-    ("B", "Lingeries/Tights", 1, "Ladieswear"),
-)
-_EXTRAS, _DIVIDED = ("C", "Ladies Accessories", 1, "Ladieswear"), ("D", "Divided", 2, "Divided")
-_MEN, _SPORT = ("F", "Menswear", 3, "Menswear"), ("S", "Sport", 26, "Sport")
-_BABY, _SMALL = (
-    ("G", "Baby Sizes 50-98", 4, "Baby/Children"),
-    ("H", "Children Sizes 92-140", 4, "Baby/Children"),
-)
+# By gender: (index code, index, group number, group), then by occasion or category the section
+# (number, name) and an index of its own where it has one.
+_LADIES = ("A", "Ladieswear", 1, "Ladieswear")
+_LINGERIE = ("B", "Lingeries/Tights", 1, "Ladieswear")
+_EXTRAS = ("C", "Ladies Accessories", 1, "Ladieswear")
+_DIVIDED, _MEN = ("D", "Divided", 2, "Divided"), ("F", "Menswear", 3, "Menswear")
+_SPORT, _BABY = ("S", "Sport", 26, "Sport"), ("G", "Baby Sizes 50-98", 4, "Baby/Children")
+_SMALL = ("H", "Children Sizes 92-140", 4, "Baby/Children")
 _BIG = ("I", "Children Sizes 134-170", 4, "Baby/Children")
+_SPORT_SECTIONS = {"Women": (5, "Ladies H&M Sport"), "Men": (22, "Men H&M Sport")}
+_WOMEN_SECTIONS = {
+    "Innerwear": (_LINGERIE, (61, "Womens Lingerie")),
+    "Swimwear": (_LINGERIE, (60, "Womens Swimwear, beachwear")),
+    "Shoes": (_EXTRAS, (64, "Womens Shoes")),
+    "Accessories": (_EXTRAS, (66, "Womens Small accessories")),
+    "Formal": (_LADIES, (11, "Womens Tailoring")),
+}
+_MEN_SECTIONS = {
+    "Innerwear": (26, "Men Underwear"),
+    "Shoes": (27, "Men Shoes"),
+    "Accessories": (25, "Men Accessories"),
+    "Formal": (23, "Men Suits & Tailoring"),
+    "Smart Casual": (20, "Contemporary Smart"),
+}
 
 
 def section_of(product: Product) -> tuple:
     """H&M's shelf: (index code, index, group number, group), (section number, section)."""
-    category, usage, w = product.kind.category, product.usage, product.words
-    if product.gender == "Women":
-        if usage == "Sports":
-            return _SPORT, (5, "Ladies H&M Sport")
-        by_category = {
-            "Innerwear": (_LINGERIE, (61, "Womens Lingerie")),
-            "Swimwear": (_LINGERIE, (60, "Womens Swimwear, beachwear")),
-            "Shoes": (_EXTRAS, (64, "Womens Shoes")),
-            "Accessories": (_EXTRAS, (66, "Womens Small accessories")),
-        }
-        if category in by_category:
-            return by_category[category]
-        if usage == "Formal":
-            return _LADIES, (11, "Womens Tailoring")
-        if w.variant % 4 == 0:
-            return _DIVIDED, (53, "Divided Collection")
-        return _LADIES, (15, "Womens Everyday Collection")
-    if product.gender == "Men":
-        if usage == "Sports":
-            return _SPORT, (22, "Men H&M Sport")
-        by_category = {
-            "Innerwear": (26, "Men Underwear"),
-            "Shoes": (27, "Men Shoes"),
-            "Accessories": (25, "Men Accessories"),
-        }
-        by_usage = {
-            "Formal": (23, "Men Suits & Tailoring"),
-            "Smart Casual": (20, "Contemporary Smart"),
-        }
-        casual = (21, "Contemporary Casual")
-        return _MEN, by_category.get(category) or by_usage.get(usage, casual)
+    category, usage, gender = product.kind.category, product.usage, product.gender
+    even, fourth = product.words.variant % 2 == 0, product.words.variant % 4 == 0
     if usage == "Sports":
-        return _SPORT, (49, "Kids Sports")
-    if product.gender == "Unisex":
+        return _SPORT, _SPORT_SECTIONS.get(gender, (49, "Kids Sports"))
+    if gender == "Women":
+        everyday = (_LADIES, (15, "Womens Everyday Collection"))
+        other = (_DIVIDED, (53, "Divided Collection")) if fourth else everyday
+        return _WOMEN_SECTIONS.get(category) or _WOMEN_SECTIONS.get(usage, other)
+    if gender == "Men":
+        casual = (21, "Contemporary Casual")
+        return _MEN, _MEN_SECTIONS.get(category) or _MEN_SECTIONS.get(usage, casual)
+    if gender == "Unisex":
         return _BABY, (44, "Baby Essentials & Complements")
-    small = w.variant % 2 == 0
-    if product.gender == "Boys":
-        return (_SMALL, (46, "Kids Boy")) if small else (_BIG, (47, "Young Boy"))
-    return (_SMALL, (76, "Kids Girl")) if small else (_BIG, (77, "Young Girl"))
+    if gender == "Boys":
+        return (_SMALL, (46, "Kids Boy")) if even else (_BIG, (47, "Young Boy"))
+    return (_SMALL, (76, "Kids Girl")) if even else (_BIG, (77, "Young Girl"))
 
 
 def hnm_texts(product: Product) -> tuple[str, str]:
@@ -100,8 +89,8 @@ def write_hnm(products: list[Product], folder: Path, seed: int) -> list[Picture]
     rng = np.random.default_rng([seed, 2])
     articles, pictures, sales = [], [], []
     for product in products:
-        number, group, garment = product.kind.codes
-        kind = (number, product.kind.source_label, group)
+        kind = (product.kind.number, product.kind.label, product.kind.main[1])
+        garment = product.kind.part
         if product.case == "not_wearable":
             kind, garment = (70, "Earring", "Accessories"), (1019, "Accessories")
         index, section = section_of(product)

@@ -8,11 +8,12 @@ it is cropped and reduced into the frame, which is what makes the edges smooth.
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageColor, ImageDraw
 
 Point = tuple[float, float]
 Path = str | list[Point]  # a string is written as in SVG: "x,y x,y x,y"
 Colour = tuple[int, int, int]
+Paint = Colour | str  # also a name or #rrggbb
 SHEET, UNIT = (480, 640), 190  # pixels of the sheet, and of one garment unit on it
 GOLD, RUBBER, METAL = (201, 162, 64), (236, 233, 226), (150, 148, 142)
 SKIN = ((236, 200, 172), (205, 156, 120), (160, 112, 80), (112, 76, 54))
@@ -20,7 +21,7 @@ SKIN = ((236, 200, 172), (205, 156, 120), (160, 112, 80), (112, 76, 54))
 
 @dataclass(frozen=True)
 class Look:
-    """What a picture shows: `silhouette` is a key of SILHOUETTES; colours are 8-bit RGB."""
+    """What a picture shows: `silhouette` is one of `garments`; colours are 8-bit RGB."""
 
     silhouette: str
     colour: Colour
@@ -77,6 +78,21 @@ class Pen:
         self.draw = ImageDraw.Draw(self.sheet)
         self.cloth = cloth(look, rng)
         self.dark, self.light = shade(look.colour, 0.62), shade(look.colour, 1.7)
+        self.colours = {
+            "dark": self.dark,
+            "light": self.light,
+            "accent": look.accent,
+            "blouse": shade(look.accent, 0.8),
+            "visor": shade(look.accent, 0.85),
+            "gold": GOLD,
+            "metal": METAL,
+        }
+
+    def rgb(self, colour: Paint) -> Colour:
+        """The 8-bit RGB of a colour of this garment by name, or of one given as #rrggbb or RGB."""
+        if not isinstance(colour, str):
+            return colour
+        return self.colours[colour] if colour in self.colours else ImageColor.getrgb(colour)
 
     def place(self, path: Path) -> list[Point]:
         xy = np.asarray(points(path)) * self.stretch
@@ -85,39 +101,51 @@ class Pen:
         y = xy[:, 0] * sin + xy[:, 1] * cos + SHEET[1] / 2
         return list(zip(x.tolist(), y.tolist(), strict=True))
 
-    def fill(self, path: Path, colour: Colour | None = None, round_: int = 2) -> None:
+    def fill(self, path: Path, colour: Paint = "cloth", rounds: int = 2) -> None:
         """Fills an outline with a colour, or with the cloth, and draws its hem line."""
-        outline = self.place(rounded(path, round_))
-        if colour is None:
+        outline = self.place(rounded(path, rounds))
+        if colour == "cloth":
             mask = Image.new("1", self.sheet.size)
             ImageDraw.Draw(mask).polygon(outline, fill=1)
             self.sheet.paste(self.cloth, mask=mask)
+            edge = self.dark
         else:
-            self.draw.polygon(outline, fill=colour)
-        edge = self.dark if colour is None else shade(colour, 0.75)
+            self.draw.polygon(outline, fill=self.rgb(colour))
+            edge = shade(self.rgb(colour), 0.75)
         self.draw.line([*outline, outline[0]], fill=edge, width=2, joint="curve")
 
-    def line(self, path: Path, colour: Colour | None = None, width: float = 0.02) -> None:
-        pixels = max(1, round(width * self.stretch[0]))
-        self.draw.line(self.place(path), fill=colour or self.dark, width=pixels, joint="curve")
+    def mirror(self, half: Path, colour: Paint = "cloth", rounds: int = 2) -> None:
+        """A filled outline of which the right-hand half is given, from top to bottom centre."""
+        self.fill(mirrored(half), colour, rounds)
 
-    def both(self, path: Path, colour: Colour | None = None, width: float = 0.02) -> None:
+    def fill_both(self, path: Path, rounds: int = 2) -> None:
+        """A filled outline and its mirror image."""
+        self.fill(path, rounds=rounds)
+        self.fill([(-x, y) for x, y in points(path)], rounds=rounds)
+
+    def line(self, path: Path, colour: Paint = "dark", width: float = 0.02) -> None:
+        pixels = max(1, round(width * self.stretch[0]))
+        self.draw.line(self.place(path), fill=self.rgb(colour), width=pixels, joint="curve")
+
+    def both(self, path: Path, colour: Paint = "dark", width: float = 0.02) -> None:
         """A line and its mirror image."""
         self.line(path, colour, width)
         self.line([(-x, y) for x, y in points(path)], colour, width)
 
-    def fill_both(self, path: Path, round_: int = 2) -> None:
-        """A filled outline and its mirror image."""
-        self.fill(path, round_=round_)
-        self.fill([(-x, y) for x, y in points(path)], round_=round_)
+    def folds(
+        self, left: float, right: float, count: int, top: Point, bottom: Point, width: float = 0.02
+    ) -> None:
+        """Lines from top to bottom, each of which is (how far they spread, height)."""
+        for x in np.linspace(left, right, count):
+            self.line([(x * top[0], top[1]), (x * bottom[0], bottom[1])], width=width)
 
-    def dot(self, x: float, y: float, radius: float, colour: Colour) -> None:
+    def dot(self, x: float, y: float, radius: float, colour: Paint) -> None:
         (cx, cy), r = self.place([(x, y)])[0], radius * self.stretch[0]
-        self.draw.ellipse((cx - r, cy - r, cx + r, cy + r), fill=colour)
+        self.draw.ellipse((cx - r, cy - r, cx + r, cy + r), fill=self.rgb(colour))
 
     def buttons(self, x: float, top: float, bottom: float, count: int) -> None:
         for y in np.linspace(top, bottom, count):
-            self.dot(x, y, 0.03, self.light)
+            self.dot(x, y, 0.03, "light")
 
 
 def cloth(look: Look, rng: np.random.Generator) -> Image.Image:

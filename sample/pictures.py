@@ -1,17 +1,61 @@
-"""One product picture of the sample catalogue: wearer, garment, occasion, studio, light."""
+"""Which pictures a product of the sample catalogue needs, and how they are drawn."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from io import BytesIO
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageFilter
 
-from sample.clothes import CLOTHES
-from sample.looks import Picture
-from sample.pen import SKIN, Look, Pen, mirrored, shade
-from sample.shoes_and_bags import SHOES_AND_BAGS
+from sample.garments import draw_garment
+from sample.pen import SKIN, Look, Pen, shade
+from sample.products import COLOURS, Product
 
-SILHOUETTES = {garment.__name__: garment for garment in (*CLOTHES, *SHOES_AND_BAGS)}
+TEXTURE = dict.fromkeys(("leather", "faux leather", "rubber"), "glossy") | {
+    **dict.fromkeys(("silk", "nylon"), "shiny"),
+    "canvas": "canvas",
+}
 UPPER = {"tee", "top", "shirt", "sweater", "cardigan", "jacket", "coat", "blazer", "dress", "kurta"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image file to draw; `damage` is what is wrong with it, or ""."""
+
+    path: Path
+    look: Look
+    size: tuple[int, int]
+    damage: str
+    seed: tuple[int, ...]
+
+
+def _look(product: Product, colour: str) -> Look:
+    denim = product.pattern == "denim"
+    woven = {"Knitwear": "knit"}.get(product.kind.category) or TEXTURE.get(product.material)
+    return Look(
+        silhouette=product.kind.silhouette,
+        colour=COLOURS[colour][0],
+        accent=COLOURS[product.accent][0],
+        pattern="solid" if denim else product.pattern,
+        texture="denim" if denim else woven or "plain",
+        gender=product.gender,
+        usage=product.usage,
+        sleeve=product.sleeve,
+        studio=product.source,
+    )
+
+
+def pictures_of(
+    product: Product, paths: list[Path], size: tuple[int, int], seed: int
+) -> Iterator[Picture]:
+    """One picture per colour, unless the product's planted case says otherwise."""
+    for path, colour in zip(paths, product.colours, strict=True):
+        first = colour == product.colours[0]
+        if product.case == "no_image" or (first and product.case == "first_colour_without_image"):
+            continue
+        damage = product.case if product.case in ("truncated", "greyscale", "cmyk") else ""
+        yield Picture(path, _look(product, colour), size, damage, (seed, int(path.stem)))
 
 
 def mannequin(pen: Pen) -> None:
@@ -28,8 +72,8 @@ def mannequin(pen: Pen) -> None:
     if pen.look.gender == "Women":
         pen.fill("-.3,-1.3 .3,-1.3 .36,-.66 -.36,-.66", hair)
     pen.fill("-.13,-1 .13,-1 .2,-.6 -.2,-.6", skin, 0)
-    pen.fill(mirrored("0,-1.4 .18,-1.36 .22,-1.14 .12,-.92 0,-.9"), skin)
-    pen.fill(mirrored("0,-1.45 .22,-1.4 .24,-1.2 .14,-1.3 0,-1.3"), hair)
+    pen.mirror("0,-1.4 .18,-1.36 .22,-1.14 .12,-.92 0,-.9", skin)
+    pen.mirror("0,-1.45 .22,-1.4 .24,-1.2 .14,-1.3 0,-1.3", hair)
 
 
 def motif(pen: Pen) -> None:
@@ -75,7 +119,7 @@ def draw(look: Look, size: tuple[int, int], rng: np.random.Generator) -> Image.I
     pen = Pen(look, rng)
     if pen.worn and look.silhouette in UPPER:
         mannequin(pen)
-    SILHOUETTES[look.silhouette](pen)
+    draw_garment(pen)
     motif(pen)
     garment = pen.sheet.crop(pen.sheet.getbbox())
     share = rng.uniform(0.8, 0.92) * (0.8 if look.gender in ("Boys", "Girls") else 1.0)

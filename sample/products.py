@@ -18,46 +18,22 @@ from sample.texts import NAMES, Words, words
 EUR_USD, INR_USD = 1.15, 0.011
 NOISE = 0.16
 BASE = {
-    "Tops": 14.0,
-    "Shirts": 23.0,
-    "Knitwear": 28.0,
-    "Outerwear": 44.0,
-    "Bottomwear": 25.0,
-    "Dresses": 30.0,
-    "Innerwear": 11.0,
-    "Swimwear": 17.0,
-    "Ethnic": 27.0,
-    "Shoes": 36.0,
+    "Tops": 14.0, "Shirts": 23.0, "Knitwear": 28.0, "Outerwear": 44.0, "Bottomwear": 25.0,
+    "Dresses": 30.0, "Innerwear": 11.0, "Swimwear": 17.0, "Ethnic": 27.0, "Shoes": 36.0,
     "Accessories": 19.0,
-}
+}  # fmt: skip
 HNM_BRAND = {"Norrby Basics": 0.7, "Norrby": 1.0, "Norrby Studio": 1.35, "Norrby Atelier": 1.75}
 FASHION_BRAND = {
-    "Pemberly & Co": 0.65,
-    "Zintara": 0.85,
-    "Marlow Finch": 1.1,
-    "Oakhurst Lane": 1.35,
-    "Vellamo": 1.75,
-    "Pacelane": 0.8,
-    "Stridewell": 1.4,
-    "Sutrika": 0.85,
-    "Nandivar": 1.45,
+    "Pemberly & Co": 0.65, "Zintara": 0.85, "Marlow Finch": 1.1, "Oakhurst Lane": 1.35,
+    "Vellamo": 1.75, "Pacelane": 0.8, "Stridewell": 1.4, "Sutrika": 0.85, "Nandivar": 1.45,
     "Little Otter": 1.0,
-}
+}  # fmt: skip
 BRAND = HNM_BRAND | FASHION_BRAND
 MATERIAL = {
-    "polyester": 0.8,
-    "rubber": 0.75,
-    "faux leather": 0.85,
-    "canvas": 0.9,
-    "nylon": 0.9,
-    "viscose": 0.95,
-    "cotton": 1.0,
-    "linen": 1.2,
-    "wool": 1.35,
-    "silk": 1.55,
-    "leather": 1.5,
+    "polyester": 0.8, "rubber": 0.75, "faux leather": 0.85, "canvas": 0.9, "nylon": 0.9,
+    "viscose": 0.95, "cotton": 1.0, "linen": 1.2, "wool": 1.35, "silk": 1.55, "leather": 1.5,
     "cashmere": 1.75,
-}
+}  # fmt: skip
 GENDER = {"Men": 1.1, "Women": 1.0, "Unisex": 0.85, "Boys": 0.65, "Girls": 0.6}
 
 # name: RGB; H&M's colour group (code, name), perceived value, perceived master; Fashion's name
@@ -164,7 +140,7 @@ def usages_of(source: str, kind: Kind, gender: str) -> list[str]:
         never = {"Formal", "Smart Casual"}
     elif source == "HNM" and gender != "Men":
         never = {"Smart Casual"}
-    return [usage for usage in kind.usages.split("|") if usage not in never] or ["Casual"]
+    return [usage for usage in kind.usages if usage not in never] or ["Casual"]
 
 
 def invent(source: str, count: int, rng: np.random.Generator) -> list[Product]:
@@ -179,34 +155,35 @@ def invent(source: str, count: int, rng: np.random.Generator) -> list[Product]:
     # In turn, not at random: two products of one kind and name would pass for one product.
     names = rng.permutation(NAMES)
     return [
-        _invent_one(source, shelves, i, int(numbers[i]), str(names[i % len(names)]), rng)
+        _product(source, shelves, i, int(numbers[i]), str(names[i % len(names)]), rng)
         for i in range(count)
     ]
 
 
-def _invent_one(source: str, shelves: list[list[Kind]], index: int, number: int, name: str, rng):
-    # Going round the shelves, then round each one, no category, kind or gender is left to chance.
+def _product(
+    source: str,
+    shelves: list[list[Kind]],
+    index: int,
+    number: int,
+    name: str,
+    rng: np.random.Generator,
+) -> Product:
+    # Shelves in turn, then the kinds of a shelf, then genders: none of them is left to chance.
     turn, shelf = divmod(index, len(shelves))
     visit, place = divmod(turn, len(shelves[shelf]))
     kind = shelves[shelf][place]
-    genders = kind.genders.split()
-    gender = genders[(visit + place) % len(genders)]
+    gender = kind.genders[(visit + place) % len(kind.genders)]
     usage = str(rng.choice(usages_of(source, kind, gender)))
     brand = str(rng.choice(brands_of(source, gender, usage)))
-    material = str(rng.choice(kind.materials.split("|")))
+    material = str(rng.choice(kind.materials))
     noise = np.clip(rng.normal(), -2, 2) * NOISE
     usd = expected_usd(kind.category, brand, material, gender) * (1 + noise)
-    denim = kind.patterns == "denim"
+    denim = kind.patterns == ("denim",)
     palette = ["navy blue", "blue", "black", "grey"] if denim else PALETTE[gender].split("|")
-    if source == "HNM":
-        others = (rng.random() < 0.3) + (rng.random() < 0.1)
-    else:
-        others = int(index % 12 == 5)
+    hnm = source == "HNM"
+    others = (rng.random() < 0.3) + (rng.random() < 0.1) if hnm else int(index % 12 == 5)
     colours = [str(c) for c in rng.permutation(palette)[: 1 + others]]
-    if source == "HNM":
-        ids = [f"0{number}{1 + variant:03}" for variant in range(len(colours))]
-    else:
-        ids = [f"{number}{variant}" for variant in range(len(colours))]
+    ids = [f"0{number}{i + 1:03}" if hnm else f"{number}{i}" for i in range(len(colours))]
     worn = kind.category not in ("Shoes", "Accessories")
     return Product(
         source=source,
@@ -215,8 +192,8 @@ def _invent_one(source: str, shelves: list[list[Kind]], index: int, number: int,
         material=material,
         gender=gender,
         usage=usage,
-        pattern=str(rng.choice(kind.patterns.split())),
-        sleeve=str(rng.choice(kind.sleeves.split())),
+        pattern=str(rng.choice(kind.patterns)),
+        sleeve=str(rng.choice(kind.sleeves)),
         words=words(name, material, gender, usage, worn, rng),
         ids=ids,
         colours=colours,

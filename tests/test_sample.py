@@ -17,15 +17,15 @@ from common.merge import table as merge
 from common.merge import taxonomy
 from sample import catalogue as sample
 from sample import products as formula
+from sample.garments import SILHOUETTES
 from sample.kinds import KINDS
 from sample.layout_fashion import fashion_descriptors, fashion_title
 from sample.layout_hnm import hnm_texts, section_of
-from sample.looks import pictures_of
-from sample.pictures import SILHOUETTES, draw
+from sample.pictures import draw, pictures_of
 
 
 @pytest.fixture(scope="module")
-def made():
+def drawn():
     """The default catalogue's products, not written."""
     return sample.catalogue(600, 0)
 
@@ -201,44 +201,44 @@ def test_merge_finds_the_labels_and_prices_that_were_meant(merged, sample_raw):
     assert np.allclose(merged["price_usd"], meant["observed_usd"], atol=1e-3)
     assert merged["normalized_category"].tolist() == meant["category"].tolist()
     assert merged["normalized_gender"].tolist() == meant["gender"].tolist()
-    said = meant["case"] != "na_usage"
-    assert merged["normalized_usage"][said].tolist() == meant["usage"][said].tolist()
+    stated = meant["case"] != "na_usage"
+    assert merged["normalized_usage"][stated].tolist() == meant["usage"][stated].tolist()
 
 
 # --- labels ------------------------------------------------------------------------------------
 
 
-def test_all_labels_occur(made):
-    products = made["HNM"] + made["FASHION"]
+def test_all_labels_occur(drawn):
+    products = drawn["HNM"] + drawn["FASHION"]
     assert {p.gender for p in products} == set(taxonomy.GENDERS)
     assert {p.kind.category for p in products} == set(taxonomy.CATEGORIES)
-    assert {p.usage for p in made["FASHION"]} == set(taxonomy.USAGES)
+    assert {p.usage for p in drawn["FASHION"]} == set(taxonomy.USAGES)
     for source, kinds in KINDS.items():
-        assert {p.kind for p in made[source]} == set(kinds)
+        assert {p.kind for p in drawn[source]} == set(kinds)
     for source in sample.SOURCES:
-        assert sum(len(p.keys) for p in made[source]) == 300
-        keys = [key for p in made[source] for key in p.keys]
+        assert sum(len(p.keys) for p in drawn[source]) == 300
+        keys = [key for p in drawn[source] for key in p.keys]
         assert len(set(keys)) == len(keys)
 
 
 def test_taxonomy_maps_every_kind_as_meant():
     for kind in KINDS["HNM"]:
-        assert taxonomy.hnm_category(kind.source_label, kind.codes[2][1]) == kind.category
+        assert taxonomy.hnm_category(kind.label, kind.part[1]) == kind.category
     for kind in KINDS["FASHION"]:
-        assert taxonomy.FASHION_CATEGORY[kind.source_label] == kind.category
+        assert taxonomy.FASHION_CATEGORY[kind.label] == kind.category
 
 
-def test_h_and_m_sections_say_the_usage(made):
-    for product in made["HNM"]:
+def test_h_and_m_sections_say_the_usage(drawn):
+    for product in drawn["HNM"]:
         section = section_of(product)[1][1]
-        assert taxonomy.hnm_usage(section, product.kind.codes[2][1]) == product.usage
+        assert taxonomy.hnm_usage(section, product.kind.part[1]) == product.usage
 
 
 # --- price -------------------------------------------------------------------------------------
 
 
-def test_price_is_the_formula_and_its_noise(made):
-    for product in made["HNM"] + made["FASHION"]:
+def test_price_is_the_formula_and_its_noise(drawn):
+    for product in drawn["HNM"] + drawn["FASHION"]:
         rounding = 0.25 * 1.15 if product.source == "HNM" else 25 * 0.011
         reach = 2 * formula.NOISE * product.expected_usd + rounding + 0.02
         if product.case != "same_name":
@@ -246,8 +246,8 @@ def test_price_is_the_formula_and_its_noise(made):
         assert product.price % 50 == 49
 
 
-def test_ingredients_of_the_price_stand_in_the_text(made):
-    for product in made["HNM"] + made["FASHION"]:
+def test_ingredients_of_the_price_stand_in_the_text(drawn):
+    for product in drawn["HNM"] + drawn["FASHION"]:
         if product.case == "no_description":
             continue
         if product.source == "HNM":
@@ -261,9 +261,9 @@ def test_ingredients_of_the_price_stand_in_the_text(made):
         assert product.kind.noun.lower() in text.lower()
 
 
-def test_the_ceiling_is_what_the_ingredients_can_reach(made):
+def test_the_ceiling_is_what_the_ingredients_can_reach(drawn):
     """An oracle that is handed the ingredients comes near the ceiling, and not above it."""
-    table = sample.truth_table(made)
+    table = sample.truth_table(drawn)
     table = table[table["case"] == ""].reset_index(drop=True)
     inside = np.random.default_rng(0).random(len(table)) < 0.7
     ingredients = pd.get_dummies(table[["category", "brand", "material", "gender"]]).astype(float)
@@ -289,13 +289,13 @@ def test_ceiling_is_recorded_and_follows_the_rows(merged, sample_raw, truth):
 # --- pictures ----------------------------------------------------------------------------------
 
 
-def test_every_silhouette_fills_its_picture(made, tmp_path):
-    drawn = set()
-    for product in made["HNM"] + made["FASHION"]:
+def test_every_silhouette_fills_its_picture(drawn, tmp_path):
+    silhouettes = set()
+    for product in drawn["HNM"] + drawn["FASHION"]:
         silhouette = product.kind.silhouette
-        if silhouette in drawn or product.case:
+        if silhouette in silhouettes or product.case:
             continue
-        drawn.add(silhouette)
+        silhouettes.add(silhouette)
         (picture, *_) = pictures_of(
             product, [tmp_path / f"{i}.jpg" for i in product.ids], (96, 128), 0
         )
@@ -305,7 +305,7 @@ def test_every_silhouette_fills_its_picture(made, tmp_path):
         share = (np.abs(pixels - corner).max(2) > 24).mean()
         assert 0.04 < share < 0.85, silhouette
         assert (corner.min() > 240) if product.source == "FASHION" else (corner.max() < 254)
-    assert drawn == set(SILHOUETTES)
+    assert silhouettes == set(SILHOUETTES)
 
 
 # --- the write ---------------------------------------------------------------------------------
