@@ -21,10 +21,10 @@ Writes  data/results/regression_DL_SOTA.csv, data/models/regression_DL_SOTA/ (sa
         data/results/price_groups.csv (errors and ranges by source, gender, category, price)
 
     python regression_DL_SOTA.py --data-dir data/sample                 the sample catalogue
-    python regression_DL_SOTA.py --data-dir data/study --raw-dir PATH   the two Kaggle downloads
-    python regression_DL_SOTA.py --data-dir data/study --raw-dir PATH --recipe study ensemble \\
+    python regression_DL_SOTA.py --data-dir data/kaggle14k --raw-dir PATH   the two Kaggle downloads
+    python regression_DL_SOTA.py --data-dir data/kaggle14k --raw-dir PATH --recipe study ensemble \\
         --seed 0 1 2 3 4                                                the README's table
-    python regression_DL_SOTA.py --data-dir data/study --raw-dir PATH --preset study
+    python regression_DL_SOTA.py --data-dir data/kaggle14k --raw-dir PATH --preset study
 
 It reproduces the README's tables of neural price models and of price ranges.
 """

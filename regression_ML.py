@@ -24,9 +24,9 @@ Writes  data/results/regression_ML.csv, data/models/regression_ML/ (trees, as te
         with --tune data/results/price_tuning.csv and data/tuning/regression_ML.jsonl
 
     python regression_ML.py --data-dir data/sample                 the sample catalogue
-    python regression_ML.py --data-dir data/study --raw-dir PATH   the two Kaggle downloads
-    python regression_ML.py --data-dir data/study --raw-dir PATH --preset study
-    python regression_ML.py --data-dir data/study --raw-dir PATH --tune 40
+    python regression_ML.py --data-dir data/kaggle14k --raw-dir PATH   the two Kaggle downloads
+    python regression_ML.py --data-dir data/kaggle14k --raw-dir PATH --preset study
+    python regression_ML.py --data-dir data/kaggle14k --raw-dir PATH --tune 40
 
 It reproduces the README's table of classical price models.
 """

@@ -1,6 +1,6 @@
 """Infers what a listing leaves out, from the embeddings of its picture and text.
 
-    python -m attributes.impute --data-dir data/study --raw-dir PATH
+    python -m attributes.impute --data-dir data/kaggle14k --raw-dir PATH
 
 One multinomial logistic regression per attribute learns what the Fashion catalogue lists of its
 training products; how strongly it is held back, and the temperature of its confidence (Guo et al.,

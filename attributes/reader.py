@@ -8,7 +8,7 @@ LLM leaves empty).
 Whatever an LLM says that is not in the text, in those words, is dropped and counted; so a text
 that gives orders spoils at most its own row, with its own words.
 
-    python -m attributes.reader --evaluate --data-dir data/study --raw-dir PATH
+    python -m attributes.reader --evaluate --data-dir data/kaggle14k --raw-dir PATH
 
 holds both readers to what the Fashion catalogue lists of its test products
 (:mod:`experiments.attribute_extraction`); it needs stage 1's ``merged_dataset.csv``.

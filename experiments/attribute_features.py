@@ -1,7 +1,7 @@
 """What the attributes read from the text are worth to a classifier, as categories and as text.
 
     python -m experiments.attribute_features --data-dir data/sample            # the drawn sample
-    python -m experiments.attribute_features --data-dir data/study --raw-dir PATH
+    python -m experiments.attribute_features --data-dir data/kaggle14k --raw-dir PATH
 
 One linear classifier per task (category, gender, usage; training and test rows of both sources)
 learns from the embeddings of picture and listing text; then also from the attributes: as

@@ -1,6 +1,6 @@
 """Across sources: what shifts, and what closes the gap to having learned from both.
 
-    python -m experiments.cross_source --data-dir data/study --raw-dir PATH --seed 0 1 2 3 4
+    python -m experiments.cross_source --data-dir data/kaggle14k --raw-dir PATH --seed 0 1 2 3 4
 
 Category and gender of one source's test products, learned from the other source (HNM->FASHION and
 back) by CLIP Fusion and by a linear SVM: as the study did it, with one remedy at a time, and

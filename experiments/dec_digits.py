@@ -3,7 +3,7 @@
 Agreement with the digit (accuracy of the best one-to-one match, NMI, ARI) of K-Means on the pixels,
 K-Means on the autoencoder's codes, and DEC, which starts from these; per seed, all rows, no labels.
 
-    python -m experiments.dec_digits --data-dir data/study --seed 0 1 2 3 4 5 6 7 8 9
+    python -m experiments.dec_digits --data-dir data/kaggle14k --seed 0 1 2 3 4 5 6 7 8 9
 
 Writes <data-dir>/results/dec_digits.csv; seeds that it holds are not computed again
 """

@@ -1,6 +1,6 @@
 """What reading many descriptions would take: tokens counted here, times computed from stated rates.
 
-    python -m experiments.llm_cost --data-dir data/study
+    python -m experiments.llm_cost --data-dir data/kaggle14k
 
 Asks the embedded model about a few texts of ``merged_dataset.csv``, counts the tokens of question
 and reply, and computes what 90 thousand and 10 million descriptions need, asked for everything as

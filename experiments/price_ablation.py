@@ -1,6 +1,6 @@
 """Where the accuracy of a price comes from: by modality, by number of products, by attribute.
 
-    python -m experiments.price_ablation --data-dir data/study --raw-dir PATH --seed 0 1 2
+    python -m experiments.price_ablation --data-dir data/kaggle14k --raw-dir PATH --seed 0 1 2
 
 By modality: our network on one kind of input alone, and on all kinds but one. By number: a
 learning curve from 500 products to all, of our network and of LightGBM. By attribute: LightGBM on

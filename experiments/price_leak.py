@@ -1,6 +1,6 @@
 """The leak, measured: what the price in the study's text and its random split are worth in R2.
 
-    python -m experiments.price_leak --data-dir data/study --raw-dir PATH        after stage 1
+    python -m experiments.price_leak --data-dir data/kaggle14k --raw-dir PATH        after stage 1
     python -m experiments.price_leak --data-dir data/sample                      the drawn catalogue
 
 The same products are priced four times: with the study's text, which states a price, or clean

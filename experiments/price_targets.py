@@ -1,6 +1,6 @@
 """Which price of H&M's sales is the target: median, mean, mode or a high quantile.
 
-    python -m experiments.price_targets --data-dir data/study --raw-dir PATH --seed 0 1 2
+    python -m experiments.price_targets --data-dir data/kaggle14k --raw-dir PATH --seed 0 1 2
 
 H&M publishes sales, many of them discounted, not price tags. The same products, split and
 features are learned with each statistic as H&M's price (Fashion's stay as they are). Two figures

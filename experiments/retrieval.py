@@ -5,8 +5,8 @@ a text finds its own picture first, or among the first ten, and the reverse. Sub
 picture nearest to the name of a product type is of that type. Zero-shot category: the category
 whose words are nearest to a picture is its own. No label has been seen in training for either.
 
-    python -m experiments.retrieval --data-dir data/study --raw-dir PATH          # the embedded
-    CLIP python -m experiments.retrieval --data-dir data/study --raw-dir PATH --clip PATH_OR_NAME
+    python -m experiments.retrieval --data-dir data/kaggle14k --raw-dir PATH
+    python -m experiments.retrieval --data-dir data/kaggle14k --raw-dir PATH --clip PATH_OR_NAME
 
 Reads  <data-dir>/dataset_with_llm.csv, its embeddings (made first where missing); of another CLIP
        only the test products are embedded, and kept in <data-dir>/cache

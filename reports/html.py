@@ -1,0 +1,263 @@
+"""report.html: what a run found, as one self-contained page that can be read on a phone."""
+
+import base64
+import io
+from dataclasses import replace
+from html import escape
+from pathlib import Path
+
+from PIL import Image, ImageOps
+
+from common.artifacts import Paths, StageError, atomic
+from common.product_table import read_table
+from reports.runs import SYNTHETIC_RUN, RunResults, above_ceiling, adopt, read_run
+from reports.tables import BASELINES, LABEL_FILES, TABLES, Rows, Table
+from reports.write import caption
+
+LARGEST = 5_000_000  # bytes of the page
+WIDTHS = (1200, 900, 600)  # of a figure in pixels; the next where the page gets too large
+EXAMPLES = 5
+STYLE = Path(__file__).with_name("report.css")
+
+# Heading, table, the column whose largest value is the best.
+LEADERBOARDS = (
+    ("Prices", TABLES["price_models"], "R²"),
+    ("Labels", replace(TABLES["classification"], where={"experiment": ("mixed",)}), "category"),
+    ("Clusters", TABLES["clustering"], "NMI"),
+)
+# Caption, and the figures that show it, the first that is there.
+FIGURES = {
+    "Prices": (
+        ("Predicted against listed price, test products", ("*listing*_parity", "*_parity")),
+        (
+            "Prediction intervals, and the share inside by price decile",
+            ("*listing*_ranges", "*_ranges"),
+        ),
+    ),
+    "Labels": (("Confusion matrix of the best classifier, category", ("{best}",)),),
+    "Clusters": (
+        ("Products on a map of their embeddings, by cluster", ("clusters_k_means", "clusters_*")),
+        ("The most central products of each cluster", ("contact_sheet_k_means", "contact_sheet_*")),
+    ),
+}
+
+
+def write_report(paths: Paths) -> Path:
+    """Writes <data-dir>/report.html and returns its path.
+
+    Raises StageError where there are no results, and where a model scores better than a drawn
+    catalogue's noise allows.
+    """
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / paths.data.resolve().name
+        adopt(paths.data, folder)
+        run = read_run(folder)
+    if models := above_ceiling(run):
+        raise StageError(
+            f"R2 above the best reachable {run.ceiling['r2']:.3f}, so the price leaks into the "
+            f"features: {', '.join(models)}"
+        )
+    cards = priced_examples(paths, run)
+    for width in WIDTHS:
+        text = render(run, paths, cards, width)
+        if len(text.encode()) < LARGEST:
+            break
+    path = paths.data / "report.html"
+    with atomic(path) as part:
+        part.write_text(text, "utf-8")
+    return path
+
+
+def render(run: RunResults, paths: Paths, cards: str, width: int) -> str:
+    """The page as text; figures at most ``width`` pixels wide."""
+    parts = [f"<h1>Report of the run {escape(run.name)}</h1>"]
+    if run.name == SYNTHETIC_RUN:
+        parts.append(
+            '<p class="note">Drawn, synthetic products: a check of the pipeline, no claim '
+            "about real prices.</p>"
+        )
+    account = TABLES["account"]
+    if rows := account.rows(run):
+        parts.append(f"<h2>The data</h2>{_lead(account)}{_grid(rows)}")
+    for heading, table, column in LEADERBOARDS:
+        rows = table.rows(run)
+        figures = "".join(
+            _figure(path, text, width)
+            for text, patterns in FIGURES[heading]
+            if (path := _first(paths, run, patterns))
+        )
+        if rows:
+            lead = f"{_lead(table)}{_grid(rows, column)}"
+            figures = f'{lead}<p class="dim">{escape(caption(run, table))}</p>{figures}'
+        if figures:
+            parts.append(f"<h2>{heading}</h2>{figures}")
+    parts += [f"<h2>Five test products, priced</h2>{cards}", _places(paths)]
+    title = f"<title>Report of the run {escape(run.name)}</title>"
+    head = (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"{title}<style>{STYLE.read_text('utf-8')}</style></head><body>"
+    )
+    return f"{head}{''.join(parts)}</body></html>\n"
+
+
+def _lead(table: Table) -> str:
+    return f"<p>{escape(table.note.replace('`', ''))}</p>"
+
+
+def _grid(rows: Rows, best: str = "") -> str:
+    """Rows of cells as a table that scrolls sideways; the best row and baselines are marked."""
+    head, *body = rows
+    places = [place for place, title in enumerate(head) if best and title.startswith(best)]
+    leaders = _leaders(body, head, places[0]) if places else set()
+    lines = ["<tr>" + "".join(f"<th>{escape(title)}</th>" for title in head) + "</tr>"]
+    for number, row in enumerate(body):
+        kind = "best" if number in leaders else ""
+        kind = "baseline" if {*BASELINES.values(), "One cluster"} & set(row) else kind
+        lines.append(f'<tr class="{kind}">' + "".join(map(_cell, row)) + "</tr>")
+    return f'<div class="wide"><table>{"".join(lines)}</table></div>'
+
+
+def _cell(cell: str) -> str:
+    number = cell[:1].isdigit() or cell[:1] in "-–"
+    kind = "number" if number else "long" if len(cell) > 40 else ""
+    return f'<td class="{kind}">{escape(cell)}</td>'
+
+
+def _leaders(body: Rows, head: list[str], place: int) -> set[int]:
+    """Row numbers of the largest value of a column, one for each value of the first column.
+
+    A table whose first column names the model has one leader.
+    """
+    best: dict[str, tuple[float, int]] = {}
+    for number, row in enumerate(body):
+        group = row[0] if head[0] in ("features", "experiment") else ""
+        try:
+            value = float(row[place].split()[0])
+        except ValueError:
+            continue
+        best[group] = max(best.get(group, (value, number)), (value, number))
+    return {number for _, number in best.values()}
+
+
+def _first(paths: Paths, run: RunResults, patterns: tuple[str, ...]) -> Path | None:
+    """The first figure below <data-dir>/figures that one of the names fits."""
+    for pattern in patterns:
+        name = pattern.format(best=f"confusion_{_slug(best_classifier(run))}_category")
+        if found := sorted((paths.data / "figures").rglob(f"{name}.png")):
+            return found[0]
+    return None
+
+
+def best_classifier(run: RunResults) -> str:
+    """The model with the highest accuracy on category in the mixed experiment; may be empty."""
+    frame = run.frame(LABEL_FILES)
+    if frame.empty:
+        return ""
+    frame = frame[(frame["experiment"] == "mixed") & (frame["task"] == "category")]
+    means = frame.groupby("model")["accuracy"].mean()
+    return str(means.idxmax()) if len(means) else ""
+
+
+def _slug(name: str) -> str:
+    return name.lower().replace(",", "").replace(" ", "_")
+
+
+def _figure(path: Path, text: str, width: int) -> str:
+    uri = data_uri(path, width)
+    if uri is None:
+        return ""
+    return (
+        f'<figure><img src="{uri}" alt="{escape(text)}" loading="lazy">'
+        f"<figcaption>{escape(text)}</figcaption></figure>"
+    )
+
+
+def data_uri(path: Path, width: int) -> str | None:
+    """A picture, at most ``width`` pixels wide, as a WebP data URI; None if it cannot be read."""
+    try:
+        with Image.open(path) as picture:
+            picture = ImageOps.exif_transpose(picture).convert("RGB")
+            picture.thumbnail((width, 4 * width))
+            out = io.BytesIO()
+            picture.save(out, "WEBP", quality=82)
+    except (OSError, ValueError, SyntaxError):
+        return None
+    return f"data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()}"
+
+
+# --- priced examples -----------------------------------------------------------------------------
+
+
+def priced_examples(paths: Paths, run: RunResults) -> str:
+    """Test products with pictures, priced from title and photo alone; or why there are none."""
+    try:
+        products = read_table(paths.llm)
+    except OSError:
+        return '<p class="dim">Left out: there is no product table.</p>'
+    products = products[products["split"] == "test"]
+    products = products[[(paths.raw / path).is_file() for path in products["image_path"]]]
+    if products.empty:
+        return '<p class="dim">Left out: no picture of a test product is there.</p>'
+    # Evenly over the price list, so that cheap and dear products show.
+    products = products.sort_values("price_usd", kind="stable")
+    step = max(1, len(products) // EXAMPLES)
+    products = products.iloc[step // 2 :: step].head(EXAMPLES)
+    try:
+        estimates = _estimates(paths, run, products)
+    except StageError as error:
+        return f'<p class="dim">Left out: {escape(str(error))}</p>'
+    cards = [
+        _card(paths.raw / product.image_path, product, estimate)
+        for product, estimate in zip(products.itertuples(), estimates, strict=True)
+    ]
+    lead = "Priced from title and photo alone, as a seller would give them."
+    return f'<p>{lead}</p><div class="cards">{"".join(cards)}</div>'
+
+
+def _estimates(paths: Paths, run: RunResults, products) -> list:
+    from common import cli
+    from pricing.predictor import Appraiser, Listing
+
+    preset = run.manifests.get("dataset_with_llm.csv", {}).get("preset", "embedded")
+    flags = ["--data-dir", str(paths.data), "--raw-dir", str(paths.raw), "--preset", preset]
+    appraiser = Appraiser.load(cli.parse(cli.parser(""), flags))
+    return appraiser.appraise(
+        [
+            Listing(product.title, paths.raw / product.image_path)
+            for product in products.itertuples()
+        ]
+    )
+
+
+def _card(image: Path, product, estimate) -> str:
+    uri = data_uri(image, 320)
+    picture = f'<img src="{uri}" alt="{escape(product.title)}">' if uri else ""
+    if estimate.price_usd is None:
+        price = f"<div>no price: {escape(estimate.refusal.replace('_', ' '))}</div>"
+    else:
+        price = (
+            f'<div class="price">{estimate.price_usd:.2f} USD</div>'
+            f"<div>90 % range {estimate.low_usd:.2f} to {estimate.high_usd:.2f}</div>"
+        )
+    labels = ", ".join(escape(label.value) for label in estimate.labels.values())
+    return (
+        f'<div class="card">{picture}<b>{escape(product.title)}</b>{price}'
+        f'<div class="dim">listed at {product.price_usd:.2f} USD; {labels}</div></div>'
+    )
+
+
+def _places(paths: Paths) -> str:
+    """Where the results, figures and models of the run lie, as links beside the page."""
+    folders = {"results": "*.csv", "figures": "**/*.png", "models": "**/*.safetensors"}
+    items = []
+    for folder, pattern in folders.items():
+        files = sorted((paths.data / folder).glob(pattern))
+        if files:
+            link = f'<a href="{folder}/">{folder}/</a>'
+            names = [f.name for f in files] if folder == "results" else []
+            links = ", ".join(f'<a href="results/{escape(n)}">{escape(n)}</a>' for n in names)
+            items.append(f"<li>{link}: {len(files)} files{': ' + links if links else ''}</li>")
+    return f"<h2>Where everything lies</h2><ul>{''.join(items)}</ul>"
