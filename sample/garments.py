@@ -1,7 +1,6 @@
 """Silhouettes of the sample catalogue's clothes, shoes and bags, in the units of `pen`."""
 
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -143,7 +142,7 @@ def belt(pen: Pen) -> None:
 
 
 _FITTED = (tee, dress, kurta, trousers, skirt, bra, briefs, swimsuit, sneaker, belt)
-GARMENTS: dict[str, Callable[[Pen], None]] = {garment.__name__: garment for garment in _FITTED}
+GARMENTS = {garment.__name__: garment for garment in _FITTED}
 PARTS = {"upper": upper, "neckline": neckline, "legs": legs}
 SILHOUETTES = sorted({*GARMENTS, *STROKES})
 

@@ -12,6 +12,8 @@ from shell import ROOT
 os.environ["HF_HUB_OFFLINE"] = "1"
 # Threads that wait for each other must not burn the cores that other processes want.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are shared by the workers (pytest -n)
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +33,15 @@ def sample_raw(tmp_path_factory) -> Path:
     raw = tmp_path_factory.mktemp("sample") / "raw"
     write(raw, 120, 0)
     return raw
+
+
+@pytest.fixture(scope="session")
+def sample_table(sample_raw, tmp_path_factory):
+    """The product table of the drawn catalogue and its account. Read only: copy to change."""
+    from common.artifacts import Paths, RunConfig
+    from common.merge import table
+
+    return table.build(RunConfig(Paths(tmp_path_factory.mktemp("merged"), sample_raw)))
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Runs the stage scripts as a person would."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ STAGES = (
 
 def run_stage(script: str, *arguments: object, timeout: float = 600, **options):
     """Runs a stage as a person would; returns the CompletedProcess with text output."""
-    command = [sys.executable, script, *(str(each) for each in arguments)]
+    command = [sys.executable, script, *map(str, arguments)]
     return subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False, **options
     )
@@ -27,7 +28,7 @@ def run_stage(script: str, *arguments: object, timeout: float = 600, **options):
 
 def start_stage(script: str, *arguments: object, **options) -> subprocess.Popen:
     """Starts a stage in a process group of its own, to be interrupted or killed."""
-    command = [sys.executable, script, *(str(each) for each in arguments)]
+    command = [sys.executable, script, *map(str, arguments)]
     return subprocess.Popen(
         command,
         cwd=ROOT,
@@ -35,5 +36,7 @@ def start_stage(script: str, *arguments: object, **options) -> subprocess.Popen:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A shell that runs this in the background ignores Ctrl-C, and its children would too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         **options,
     )

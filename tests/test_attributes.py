@@ -115,13 +115,8 @@ def test_what_rules_find_stands_in_the_text(sample_products):
 
 
 @pytest.fixture(scope="module")
-def sample_products(sample_raw, tmp_path_factory) -> pd.DataFrame:
-    from common import cli
-    from common.merge import table as merge
-
-    folder = str(tmp_path_factory.mktemp("merged"))
-    args = cli.parse(cli.parser(""), ["--raw-dir", str(sample_raw), "--data-dir", folder])
-    return merge.build(args)[0]
+def sample_products(sample_table) -> pd.DataFrame:
+    return sample_table[0].copy()
 
 
 # --- prompt and reply --------------------------------------------------------------------------

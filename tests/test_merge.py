@@ -19,8 +19,8 @@ def build(raw, tmp_path, **options):
 
 
 @pytest.fixture(scope="module")
-def sample(sample_raw, tmp_path_factory):
-    return build(sample_raw, tmp_path_factory.mktemp("merged"))
+def sample(sample_table):
+    return sample_table
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ MODULES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py
 SCRIPTS = [ROOT / name for name in (*STAGES, "app.py")]
 TESTS = sorted((ROOT / "tests").glob("*.py"))
 BENCHES = sorted((ROOT / "bench").glob("*.py"))
-TOOLS = {"pytest", "ruff"}
+TOOLS = {"pytest", "pytest-xdist", "ruff"}
 REQUIREMENTS = ("requirements.txt", "requirements-nodeps.txt")
 
 

@@ -1,6 +1,5 @@
 """The sample catalogue: layout, planted cases, labels, price formula, ceiling, atomic write."""
 
-import argparse
 import json
 import re
 import subprocess
@@ -12,8 +11,7 @@ import pytest
 from PIL import Image
 from shell import ROOT
 
-from common.artifacts import FASHION_FOLDER, HNM_FOLDER, Paths, StageError
-from common.merge import table as merge
+from common.artifacts import FASHION_FOLDER, HNM_FOLDER, StageError
 from common.merge import taxonomy
 from sample import catalogue as sample
 from sample import products as formula
@@ -36,9 +34,8 @@ def truth(sample_raw):
 
 
 @pytest.fixture(scope="module")
-def merged(sample_raw, tmp_path_factory):
-    paths = Paths(tmp_path_factory.mktemp("data"), sample_raw)
-    return merge.build(argparse.Namespace(paths=paths))[0]
+def merged(sample_table):
+    return sample_table[0]
 
 
 def planted(truth, source, case):
