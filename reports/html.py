@@ -2,6 +2,8 @@
 
 import base64
 import io
+import re
+import tempfile
 from dataclasses import replace
 from html import escape
 from pathlib import Path
@@ -10,19 +12,21 @@ from PIL import Image, ImageOps
 
 from common.artifacts import Paths, StageError, atomic
 from common.product_table import read_table
-from reports.runs import SYNTHETIC_RUN, RunResults, above_ceiling, adopt, read_run
+from reports.runs import RunResults, above_ceiling, adopt, read_run
 from reports.tables import BASELINES, LABEL_FILES, TABLES, Rows, Table
 from reports.write import caption
 
 LARGEST = 5_000_000  # bytes of the page
 WIDTHS = (1200, 900, 600)  # of a figure in pixels; the next where the page gets too large
 EXAMPLES = 5
+NUMBER = re.compile(r"–|[-+]?[\d,]+(\.\d+)?%?( [±/] [\d.%]+)*")
 STYLE = Path(__file__).with_name("report.css")
 
+MIXED = {"experiment": ["mixed"]}  # learns from both sources
 # Heading, table, the column whose largest value is the best.
 LEADERBOARDS = (
     ("Prices", TABLES["price_models"], "R²"),
-    ("Labels", replace(TABLES["classification"], where={"experiment": ("mixed",)}), "category"),
+    ("Labels", replace(TABLES["classification"], keys=("model",), where=MIXED), "category"),
     ("Clusters", TABLES["clustering"], "NMI"),
 )
 # Caption, and the figures that show it, the first that is there.
@@ -48,8 +52,6 @@ def write_report(paths: Paths) -> Path:
     Raises StageError where there are no results, and where a model scores better than a drawn
     catalogue's noise allows.
     """
-    import tempfile
-
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / paths.data.resolve().name
         adopt(paths.data, folder)
@@ -73,7 +75,7 @@ def write_report(paths: Paths) -> Path:
 def render(run: RunResults, paths: Paths, cards: str, width: int) -> str:
     """The page as text; figures at most ``width`` pixels wide."""
     parts = [f"<h1>Report of the run {escape(run.name)}</h1>"]
-    if run.name == SYNTHETIC_RUN:
+    if run.synthetic:
         parts.append(
             '<p class="note">Drawn, synthetic products: a check of the pipeline, no claim '
             "about real prices.</p>"
@@ -121,24 +123,19 @@ def _grid(rows: Rows, best: str = "") -> str:
 
 
 def _cell(cell: str) -> str:
-    number = cell[:1].isdigit() or cell[:1] in "-–"
-    kind = "number" if number else "long" if len(cell) > 40 else ""
+    kind = "number" if NUMBER.fullmatch(cell) else "long" if len(cell) > 40 else ""
     return f'<td class="{kind}">{escape(cell)}</td>'
 
 
 def _leaders(body: Rows, head: list[str], place: int) -> set[int]:
-    """Row numbers of the largest value of a column, one for each value of the first column.
-
-    A table whose first column names the model has one leader.
-    """
+    """Row numbers of the largest value of a column: one, or one for each set of features."""
     best: dict[str, tuple[float, int]] = {}
     for number, row in enumerate(body):
-        group = row[0] if head[0] in ("features", "experiment") else ""
-        try:
+        group = row[0] if head[0] == "features" else ""
+        if NUMBER.fullmatch(row[place]) and row[place] != "–" and group != "any":
             value = float(row[place].split()[0])
-        except ValueError:
-            continue
-        best[group] = max(best.get(group, (value, number)), (value, number))
+            if group not in best or value > best[group][0]:
+                best[group] = value, number
     return {number for _, number in best.values()}
 
 
@@ -170,7 +167,7 @@ def _figure(path: Path, text: str, width: int) -> str:
     if uri is None:
         return ""
     return (
-        f'<figure><img src="{uri}" alt="{escape(text)}" loading="lazy">'
+        f'<figure><img src="{uri}" alt="{escape(text)}">'
         f"<figcaption>{escape(text)}</figcaption></figure>"
     )
 

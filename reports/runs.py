@@ -14,7 +14,6 @@ from sample.catalogue import TRUTH_TABLE, ceiling_r2
 
 MANIFEST = ".meta.json"
 CEILING = "ceiling.json"
-SYNTHETIC_RUN = "sample"
 PRICE_FILES = ("regression_ML", "regression_DL_SOTA")
 MANIFEST_FIELDS = (
     "artifact command git versions hardware preset seed limit settings seconds peak_memory_mb"
@@ -34,6 +33,11 @@ class RunResults:
     manifests: dict[str, dict] = field(default_factory=dict)
     ceiling: dict[str, float] = field(default_factory=dict)
     benches: list[dict] = field(default_factory=list)
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the products are drawn, so that their price formula is known."""
+        return bool(self.ceiling)
 
     def frame(self, files: tuple[str, ...]) -> pd.DataFrame:
         """The rows of those of the files that are there, one below the other; may be empty."""

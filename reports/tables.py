@@ -101,14 +101,17 @@ def _pivoted(table: Table, frame: pd.DataFrame) -> Rows:
     places = list(frame[pivot].drop_duplicates().itertuples(index=False, name=None))
     shown = " / ".join(title for title, _ in table.columns.values())
     rows = [[*keys, *(f"{' '.join(place)}: {shown}" for place in places)]]
-    for key, group in frame.groupby(keys, sort=False):
-        cells = []
-        for place in places:
-            part = group[(group[pivot] == list(place)).all(axis=1)]
-            means = [mean(part[name], form) for name, (_, form) in table.columns.items()]
-            cells.append(" / ".join(means) if len(part) else "–")
-        rows.append([*map(str, key), *cells])
-    return rows
+    cells = {}
+    for place, part in frame.groupby([*keys, *pivot], sort=False):
+        means = [mean(part[name], form) for name, (_, form) in table.columns.items()]
+        cells.setdefault(place[: len(keys)], {})[place[len(keys) :]] = " / ".join(means)
+    return [
+        *rows,
+        *(
+            [*map(str, key), *(row.get(place, "–") for place in places)]
+            for key, row in cells.items()
+        ),
+    ]
 
 
 def mean(values: pd.Series, form: str) -> str:
@@ -131,11 +134,11 @@ NO_SETTING = ["model", "trial", "value", "seconds", "fit_seconds", "best_epoch"]
 
 
 def _account(frame: pd.DataFrame, _: RunResults) -> Rows:
-    rows = [["source", "table", "outcome", "rows", "detail"]]
+    rows = [["source", "table", "rows", "outcome", "detail"]]
     for row in frame[frame["table"] != "llm"].fillna("").itertuples():
         labels = str(row.detail).split(", ")
         detail = ", ".join(labels[:DETAILS]) + (", ..." if len(labels) > DETAILS else "")
-        rows.append([row.source, row.table, row.outcome, f"{row.rows:,}", detail])
+        rows.append([row.source, row.table, f"{row.rows:,}", row.outcome, detail])
     return rows
 
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from common.artifacts import atomic
-from reports.runs import SYNTHETIC_RUN, RunResults, read_run
+from reports.runs import RunResults, read_run
 from reports.tables import PAGES, TABLES, Rows, Table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -98,7 +98,7 @@ def caption(run: RunResults, table: Table, language: str = "en") -> str:
         for name, values in facts.items()
         if len(values)
     )
-    return "; ".join(parts) + "." + (SYNTHETIC[language] if run.name == SYNTHETIC_RUN else "")
+    return "; ".join(parts) + "." + (SYNTHETIC[language] if run.synthetic else "")
 
 
 def _span(frame, column: str) -> list[str]:

@@ -87,6 +87,7 @@ def test_a_page_leaves_out_what_was_not_run_and_calls_a_drawn_catalogue_syntheti
     finished, tmp_path
 ):
     adopt(finished, tmp_path / "kept" / "sample")
+    (tmp_path / "kept" / "sample" / "ceiling.json").write_text('{"r2": 0.9}')
     runs = write.Runs(tmp_path / "kept")
     text = write.page("sample", runs)
     assert text.count("\n## ") == 1

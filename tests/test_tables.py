@@ -151,7 +151,7 @@ def test_the_account_of_raw_rows_and_of_who_read_what():
         dict(zip(("source", "table", "outcome", "rows", "detail"), r, strict=True)) for r in rows
     ]
     table = rows_of("account", "Use_LLM_for_preprocess", rows)
-    assert table[1] == ["FASHION", "styles", "kept", "1,234", ""]
+    assert table[1] == ["FASHION", "styles", "1,234", "kept", ""]
     assert table[2][-1] == "Watches 4, Ring 2, Perfume 1, Toy 1, ..."
     assert len(table) == 3
     table = rows_of("readers", "Use_LLM_for_preprocess", rows)
