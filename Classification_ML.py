@@ -212,7 +212,7 @@ def main():
     from common.labels.protocol import KEY, Estimator, run_tasks
     from common.results import Results
 
-    data = dataset.load(args)
+    data = dataset.load(cli.run_config(args))
     features = Features(data.image, data.text)
     if args.tune:
         tune(args, data, features)

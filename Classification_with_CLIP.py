@@ -49,7 +49,7 @@ def main():
     from common.product_table import listing_text
 
     config = fusion.config(**fusion.TRAINING)
-    data = dataset.load(args)
+    data = dataset.load(cli.run_config(args))
     network = partial(ClipFusion, data.image.shape[1], data.text.shape[1])
     in_use = partial(network, **fusion.NETWORK)
     batches = partial(array_batches, batch_size=config.batch_size)

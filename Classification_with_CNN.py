@@ -37,7 +37,7 @@ def main():
     from common.labels import cnn
     from common.labels.networks import CNN
 
-    cnn.run(args, "Classification_with_CNN", dataset.load(args), "CNN", CNN)
+    cnn.run(args, "Classification_with_CNN", dataset.load(cli.run_config(args)), "CNN", CNN)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ def main():
     from common.labels import cnn
     from common.labels.networks import MultimodalCNN
 
-    data = dataset.load(args)
+    data = dataset.load(cli.run_config(args))
     network = partial(MultimodalCNN, text_dim=data.text.shape[1])
     stage = "Classification_with_CNN_multimodal"
     cnn.run(args, stage, data, "Multimodal CNN", network, data.text)

@@ -63,7 +63,7 @@ def main():
     from common.results import Results
 
     # The common space, fitted on training rows.
-    data = dataset.load(args)
+    data = dataset.load(cli.run_config(args))
     train, _, test = dataset.sides(data.table)
     space = clustering.common_space(data.image, data.text, train, seed=0)
     k = number_of_clusters(args, data, space[train])

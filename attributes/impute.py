@@ -95,7 +95,7 @@ def main() -> None:
     from common import artifacts, dataset
 
     started, paths = time.monotonic(), args.paths
-    data = dataset.load(args)
+    data = dataset.load(cli.run_config(args))
     inputs = _inputs(data.image, data.text)
     split = data.table["split"].to_numpy()
     listed = np.full((len(data.table), len(ATTRIBUTES)), "", dtype=object)

@@ -73,7 +73,7 @@ def load_engine(
     name = engine or _OF_PRESET[run.preset]
     if name == "openai":
         return OpenAICompatible(base_url, run.llm, parallel)
-    model = presets.llm(run)
+    model = presets.llm_source(run.preset, run.llm)
     if (name == "llamacpp") != model.endswith(".gguf"):
         wanted, other = (
             ("a GGUF file", "transformers")

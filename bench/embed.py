@@ -56,32 +56,31 @@ def clip(name: str):
     import open_clip
     import torch
 
-    from common import presets
-    from common.embed import align as alignment
+    from common.embed.align import untrained_clip
+    from common.embed.models import Clip
 
     if name == "fashion-lite":
-        return alignment.untrained(torch.device("cpu"))
+        return untrained_clip(torch.device("cpu"))
     torch.manual_seed(0)
     model, _, preprocess = open_clip.create_model_and_transforms("ViT-B-16-quickgelu")
     info = {"name": name, "identity": {"name": name}, "context_length": 77, "aligned": False}
-    return presets.Clip(model.eval(), preprocess, open_clip.get_tokenizer(name), info)
+    return Clip(model.eval(), preprocess, open_clip.get_tokenizer(name), info)
 
 
 def ours(name: str, paths: list[Path], folder: Path, split: bool = False) -> dict:
     import torch
 
     from common.artifacts import Paths, write_npy
-    from common.embed import encoders as towers
+    from common.embed import encoders
 
     runtime.keep_memory()
     loaded = clip(name)
-    args = argparse.Namespace(paths=Paths(folder))
     started = time.perf_counter()
-    tower, _ = towers.of_clip(loaded)
-    features, broken = towers.image_features(args, paths, tower)
+    tower, _ = encoders.clip_towers(loaded)
+    features, broken = encoders.image_features(Paths(folder).cache, paths, tower)
     assert not broken
-    head = towers.heads_of(loaded)[0]
-    write_npy(towers.project(features, head, torch.device("cpu")), folder / "ours.npy")
+    head = encoders.clip_heads(loaded)[0]
+    write_npy(encoders.project(features, head, torch.device("cpu")), folder / "ours.npy")
     seconds = time.perf_counter() - started
     return {"seconds": seconds, "parts": parts(tower, paths[:PARTS], folder) if split else {}}
 

@@ -138,9 +138,9 @@ def _requests(table) -> list:
 def _weights() -> Path:
     import gguf  # noqa: F401 - transformers reads the weights through it
 
-    from common import cli, presets
+    from common import presets
 
-    return Path(presets.llm(cli.parse(cli.parser(""), [])))
+    return Path(presets.llm_source("embedded"))
 
 
 if __name__ == "__main__":

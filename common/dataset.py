@@ -1,8 +1,5 @@
 """The table and its embeddings as a stage wants them: aligned rows, labels, sides of the split."""
 
-from __future__ import annotations
-
-import argparse
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common.artifacts import StageError, manifest, require, require_made_from
-from common.merge import taxonomy
+from common.artifacts import RunConfig, StageError, manifest, require, require_made_from
+from common.embed import embeddings
+from common.merge import splits, taxonomy
+from common.presets import embed_command
 from common.product_table import read_table
 
 # The study's three experiments: train on one source and test on the other, or mix both.
@@ -40,37 +39,34 @@ class Dataset:
     inputs: dict[str, str | Path] = field(default_factory=dict)
 
 
-def load(args: argparse.Namespace) -> Dataset:
-    """Loads the table and its embeddings (made or completed first where they are missing).
+def load(run: RunConfig, embed_anew: bool = False) -> Dataset:
+    """Loads the table and its embeddings (made first where they are missing, or in any case).
 
     Rows whose image could not be decoded are left out and counted. ``--limit`` takes that many
     rows at random; ``--split random`` replaces the stored grouped split by the study's.
     Raises StageError when stage 1 has not run.
     """
-    from common.embed import embeddings
-    from common.merge import splits
-
     command = "python Use_LLM_for_preprocess.py"
-    path = require(args.paths.llm, command)
-    if args.paths.merged.exists():
-        require_made_from(path, {"merged": args.paths.merged}, command)
+    path = require(run.paths.llm, command)
+    if run.paths.merged.exists():
+        require_made_from(path, {"merged": run.paths.merged}, command)
     table = read_table(path)
-    if args.split == "random":
+    if run.split == "random":
         # Before the embeddings are made: what is fitted for them sees training rows only.
         table["split"] = splits.random_split(table, seed=0)
-    image_path, text_path = embeddings.ensure(args, table)
-    image, text = (np.load(one, mmap_mode="r") for one in (image_path, text_path))
+    image_path, text_path = embeddings.ensure(run, table, embed_anew)
+    image, text = (np.load(path, mmap_mode="r") for path in (image_path, text_path))
     if not len(table) == len(image) == len(text):
         raise StageError(
             f"{path} has {len(table)} rows, {image_path} {len(image)} and {text_path} {len(text)}; "
-            "run the stage again with --force"
+            f"make them anew with: {embed_command(run.paths)} --force"
         )
     readable = ~np.isnan(image[:, 0])
     if not readable.all():
         print(f"{(~readable).sum()} products set aside: their image cannot be decoded", flush=True)
     rows = np.flatnonzero(readable)
-    if args.limit and args.limit < len(rows):
-        rows = np.sort(np.random.default_rng(0).choice(rows, args.limit, replace=False))
+    if run.limit and run.limit < len(rows):
+        rows = np.sort(np.random.default_rng(0).choice(rows, run.limit, replace=False))
     if len(rows) < len(table):
         table = table.iloc[rows].reset_index(drop=True)
         image, text = image[rows], text[rows]
@@ -98,15 +94,15 @@ def sides(table: pd.DataFrame, experiment: str = "mixed") -> tuple[np.ndarray, .
         first, other = experiment.split("->")
         learn_on, test_on = (source == first).to_numpy(), (source == other).to_numpy()
     split = table["split"].to_numpy()
-    found = (
+    rows = (
         np.flatnonzero((split == "train") & learn_on),
         np.flatnonzero((split == "validation") & learn_on),
         np.flatnonzero((split == "test") & test_on),
     )
-    for name, rows in zip(("training", "validation", "test"), found, strict=True):
-        if not len(rows):
+    for name, side in zip(("training", "validation", "test"), rows, strict=True):
+        if not len(side):
             raise StageError(f"experiment {experiment} has no {name} rows; use more data")
-    return found
+    return rows
 
 
 def labels(table: pd.DataFrame, task: str) -> tuple[np.ndarray, list[str]]:

@@ -89,7 +89,7 @@ def main() -> None:
     from common.labels.protocol import KEY, Estimator, run_tasks
     from common.results import Results
 
-    data = dataset.load(args)
+    data = dataset.load(cli.run_config(args))
     if not any(name.startswith(PREFIX) for name in data.table):
         raise StageError(
             f"{args.paths.llm} has no normal values; make it anew with: "
@@ -98,7 +98,8 @@ def main() -> None:
     blocks = {
         "image": np.asarray(data.image, np.float32) * SCALE,
         "text": np.asarray(data.text, np.float32) * SCALE,
-        "attribute text": embeddings.of_texts(args, list(data.table["llm_text"])) * SCALE,
+        "attribute text": embeddings.embed_texts(cli.run_config(args), list(data.table["llm_text"]))
+        * SCALE,
         "categories": categories(data.table, dataset.sides(data.table)[0]),
     }
     results = Results(args.paths.results(STAGE), args, data.inputs, KEY, {"given": GIVEN})

@@ -21,7 +21,8 @@ import numpy as np
 from scipy.special import log_softmax
 
 from common import cli, dataset, metrics, presets, runtime
-from common.embed.embeddings import Encoder
+from common.embed.encoders import ClipEncoder
+from common.embed.models import load_clip
 from common.labels import clip_fusion as fusion
 from common.labels.multitask import Model, array_batches, train
 from common.labels.networks import ClipFusion
@@ -225,7 +226,7 @@ def main() -> None:
     args = cli.parse(parser)
     args.criterion = "cross-entropy"
 
-    data = dataset.load(args)
+    data = dataset.load(cli.run_config(args))
     said = {"split": args.split}
     shift = Results(args.paths.results("source_shift"), args, data.inputs, ("shift", "split"))
     for row in source_shift.measure(data, args.paths.raw):
@@ -235,7 +236,7 @@ def main() -> None:
 
     settings = {"network": fusion.IN_USE}
     results = Results(args.paths.results("across_sources"), args, data.inputs, KEY, settings)
-    encode = Encoder(presets.clip(args, torch_device(args.device))).texts
+    encode = ClipEncoder(load_clip(cli.run_config(args), torch_device(args.device))).texts
     measure(args, data, results, encode)
     results.finish()
 

@@ -45,7 +45,7 @@ def main() -> None:
     path = artifacts.require(args.paths.merged, "python Use_LLM_for_preprocess.py")
     table = product_table.read_table(path)
     table = table.sample(min(len(table), args.limit or 2000), random_state=args.seed[0])
-    engine = llm.LlamaCpp(Path(presets.llm(args)))
+    engine = llm.LlamaCpp(Path(presets.llm_source(args.preset, args.llm)))
     rows = []
     for ask in ("all", "gaps"):
         readings, _ = attributes.read_texts(table.reset_index(drop=True), ask)

@@ -85,7 +85,7 @@ def load(args: argparse.Namespace, table: pd.DataFrame, text: str, split: str) -
     if split == "random":
         leaky["split"] = splits.random_split(leaky, seed=0)
     apart = argparse.Namespace(**vars(args))
-    apart.split = split
+    apart.split, apart.clip = split, None
     apart.paths = Paths(args.paths.data / STUDY_TEXT, args.paths.raw)
     apart.paths.cache = args.paths.cache  # the pictures are the same
     image, words = (np.load(path) for path in embeddings.ensure(apart, leaky))

@@ -108,9 +108,16 @@ def main() -> None:
     args = cli.parse(parser)
 
     from common import dataset
-    from common.embed import align as alignment
-    from common.embed import embeddings
-    from common.embed import encoders as towers
+    from common.embed.align import untrained_clip
+    from common.embed.encoders import (
+        ClipEncoder,
+        clip_heads,
+        clip_towers,
+        image_features,
+        project,
+        text_features,
+    )
+    from common.embed.models import load_clip
     from common.results import Results
 
     # The table as every stage sees it, and the embedded CLIP's embeddings in any case: they say
@@ -118,7 +125,7 @@ def main() -> None:
     chosen, args.clip = args.clip, None
     own = chosen is None and presets.CLIP[args.preset] == presets.FASHION_LITE
     args.preset, preset = ("embedded", args.preset)
-    data = dataset.load(args)
+    data = dataset.load(cli.run_config(args))
     args.preset, args.clip = preset, chosen
     rows = dataset.sides(data.table)[2]
     table = data.table.iloc[rows].reset_index(drop=True)
@@ -127,24 +134,24 @@ def main() -> None:
     device = torch_device(args.device)
 
     def embedded(clip):
-        image_tower, text_tower = towers.of_clip(clip)
-        image_head, text_head = towers.heads_of(clip)
+        image_tower, text_tower = clip_towers(clip)
+        image_head, text_head = clip_heads(clip)
         files = [args.paths.raw / path for path in table["image_path"]]
-        image, _ = towers.image_features(args, files, image_tower)
-        text = towers.text_features(args, product_table.listing_text(table), text_tower)
-        return (towers.project(image, image_head, device), towers.project(text, text_head, device))
+        image, _ = image_features(args.paths.cache, files, image_tower)
+        text = text_features(args.paths.cache, product_table.listing_text(table), text_tower)
+        return (project(image, image_head, device), project(text, text_head, device))
 
     if own:
-        clip = alignment.untrained(device)
+        clip = untrained_clip(device)
         name = f"{clip.info['name']}, not aligned"
-        encode = embeddings.Encoder(clip).texts
+        encode = ClipEncoder(clip).texts
         evaluate(results, said, name, table, *embedded(clip), encode)
-        clip = presets.clip(args, device)
+        clip = load_clip(cli.run_config(args), device)
         pair = (np.asarray(each[rows]) for each in (data.image, data.text))
     else:
-        clip = presets.clip(args, device)
+        clip = load_clip(cli.run_config(args), device)
         pair = embedded(clip)
-    evaluate(results, said, clip.info["name"], table, *pair, embeddings.Encoder(clip).texts)
+    evaluate(results, said, clip.info["name"], table, *pair, ClipEncoder(clip).texts)
     results.finish()
 
 

@@ -29,7 +29,7 @@ def main() -> None:
 
     from common import dataset
 
-    make(args, dataset.load(args))
+    make(args, dataset.load(cli.run_config(args)))
 
 
 def make(args, data) -> None:

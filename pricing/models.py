@@ -10,7 +10,8 @@ import numpy as np
 
 from common import presets
 from common.artifacts import fingerprint, require
-from common.embed.embeddings import Encoder as ClipEncoder
+from common.embed.encoders import ClipEncoder
+from common.embed.models import load_clip
 from common.prices.model import PriceModel
 from common.training import torch_device
 from pricing.listing import Labeller, Reader, columns
@@ -35,10 +36,10 @@ def files(args: argparse.Namespace) -> dict[str, Path]:
             paths.model(LABELS.format(seed=seed)), f"python Classification_with_CLIP.py {data}"
         ),
     }
-    if presets.clip_name(args) == presets.FASHION_LITE:
+    if presets.clip_name(args.preset, getattr(args, "clip", None)) == presets.FASHION_LITE:
         found["clip"] = require(
             paths.model(presets.FASHION_LITE, presets.OPEN_CLIP_WEIGHTS),
-            f"python clustering_DEC.py {data}",
+            presets.embed_command(paths),
         )
     return found
 
@@ -47,7 +48,9 @@ def prints(args: argparse.Namespace) -> dict[str, str]:
     """What identifies the two networks and the CLIP whose embeddings they see."""
     found = {name: fingerprint(path) for name, path in files(args).items()}
     if "clip" not in found:
-        found["clip"] = json.dumps(presets.clip_identity(args), sort_keys=True)
+        found["clip"] = json.dumps(
+            presets.clip_identity(args.preset, getattr(args, "clip", None)), sort_keys=True
+        )
     return found
 
 
@@ -77,7 +80,7 @@ class Models:
     def encoder(self):
         """Embeds pictures and texts; loaded when it is first asked for."""
         if self._encoder is None:
-            self._encoder = ClipEncoder(presets.clip(self._args, self.device))
+            self._encoder = ClipEncoder(load_clip(self._args, self.device))
         return self._encoder
 
     def features(

@@ -54,10 +54,9 @@ def raw(sample_raw, tmp_path) -> Path:
 def smollm2():
     """The packaged SmolLM2-135M-Instruct in llama.cpp."""
     from attributes import llm
-    from common import cli, presets
+    from common import presets
 
-    args = cli.parse(cli.parser(""), [])
-    return llm.LlamaCpp(Path(presets.llm(args)), parallel=2)
+    return llm.LlamaCpp(Path(presets.llm_source("embedded")), parallel=2)
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from common import metrics, presets
-from common.embed import align as alignment
-from common.embed import encoders as towers
+from common.embed.align import align_clip, untrained_clip
+from common.embed.encoders import clip_heads, clip_towers, project
 from experiments import retrieval
 
 CPU = torch.device("cpu")
@@ -30,8 +30,8 @@ def pairs():
 
 @pytest.fixture(scope="module")
 def fresh():
-    """A CLIP as `untrained` makes it, and its weights."""
-    clip = alignment.untrained(CPU)
+    """A CLIP as `untrained_clip` makes it, and its weights."""
+    clip = untrained_clip(CPU)
     return {name: value.clone() for name, value in clip.model.state_dict().items()}, clip
 
 
@@ -44,16 +44,16 @@ def short():
 
 
 def embedded(clip, kept, text):
-    image_tower, _ = towers.of_clip(clip)
-    image_head, text_head = towers.heads_of(clip)
-    image = towers.project(image_tower.finish(kept), image_head, CPU)
-    return image, towers.project(text, text_head, CPU)
+    image_tower, _ = clip_towers(clip)
+    image_head, text_head = clip_heads(clip)
+    image = project(image_tower.finish(kept), image_head, CPU)
+    return image, project(text, text_head, CPU)
 
 
 def aligned(fresh, kept, text, train, validation):
     state, clip = fresh
     clip.model.load_state_dict(state)
-    history = alignment.align(clip, kept, text, train, validation, CPU)
+    history = align_clip(clip, kept, text, train, validation, CPU)
     return *embedded(clip, kept, text), history
 
 

@@ -27,7 +27,7 @@ def planted_with_attributes(monkeypatch):
     monkeypatch.setattr(dataset, "load", lambda args: data)
     spread = np.random.default_rng(2).normal(size=(97, 32)).astype(np.float32)
     monkeypatch.setattr(
-        embeddings, "of_texts", lambda args, texts: np.stack([spread[len(one)] for one in texts])
+        embeddings, "embed_texts", lambda run, texts: np.stack([spread[len(one)] for one in texts])
     )
     return data
 

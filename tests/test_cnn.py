@@ -14,7 +14,9 @@ from torch import nn
 from torchvision import transforms
 
 from common import cli, dataset, presets
+from common.embed import encoders
 from common.embed.images import Pixels, decode
+from common.embed.models import Backbone
 from common.labels import cnn, networks
 from common.merge import taxonomy
 from common.training import TrainConfig
@@ -37,7 +39,7 @@ def backbone(*_):
     module = nn.Sequential(
         nn.Conv2d(3, 8, 5, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1)
     )
-    return presets.Backbone(nn.Sequential(*module, nn.Flatten()), PREPROCESS, 8, {"name": "small"})
+    return Backbone(nn.Sequential(*module, nn.Flatten()), PREPROCESS, 8, {"name": "small"})
 
 
 def make_data(folder):
@@ -126,13 +128,13 @@ def test_training_photos_are_shuffled_and_augmented_the_same_for_a_seed(tmp_path
 
 def test_a_frozen_backbone_sees_every_photo_once(tmp_path, monkeypatch):
     seen = []
-    real = cnn.towers.ImageTower.start
+    real = encoders.ImageTower.start
 
     def counted(self, batch):
         seen.append(len(batch))
         return real(self, batch)
 
-    monkeypatch.setattr(cnn.towers.ImageTower, "start", counted)
+    monkeypatch.setattr(encoders.ImageTower, "start", counted)
     run(tmp_path, "--seed", "0", "1")
     assert sum(seen) == ROWS
     run(tmp_path, "--criterion", "study")
@@ -157,14 +159,14 @@ from pathlib import Path
 from common import presets, training
 from common.labels import cnn
 import test_cnn
-presets.cnn, cnn.FINETUNED = test_cnn.backbone, test_cnn.RECIPE
-real, kept = training._keep, []
+cnn.load_cnn, cnn.FINETUNED = test_cnn.backbone, test_cnn.RECIPE
+real, kept = training._save_checkpoint, []
 def killed_after_the_second_epoch(*args):
     real(*args)
     kept.append(args)
     if len(kept) == 2:
         os.kill(os.getpid(), signal.SIGKILL)
-training._keep = killed_after_the_second_epoch
+training._save_checkpoint = killed_after_the_second_epoch
 test_cnn.run(Path({folder!r}), "--finetune")
 """
 

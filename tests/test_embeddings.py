@@ -4,7 +4,7 @@ import json
 import shutil
 import struct
 import zlib
-from types import SimpleNamespace
+from dataclasses import replace
 
 import numpy as np
 import open_clip
@@ -15,11 +15,13 @@ from PIL import Image, ImageDraw
 from safetensors.torch import save_file
 
 from common import presets
-from common.artifacts import Paths, StageError, manifest
-from common.embed import embeddings
-from common.embed import encoders as towers
+from common.artifacts import Paths, RunConfig, StageError, manifest
+from common.embed import embeddings, encoders
+from common.embed.encoders import ClipEncoder, cnn_tower
 from common.embed.images import BrokenImageError, Pixels, decode
+from common.embed.models import lite_preprocess, lite_trunk, load_clip, load_cnn
 
+CPU = torch.device("cpu")
 PRODUCTS = 24
 COLOURS = ("red", "navy", "olive", "gold")
 SHAPES = ("dress", "shirt", "shoe")
@@ -44,7 +46,7 @@ def draw(colour, shape, size=(120, 160)):
 
 
 def make_catalogue(folder):
-    """Arguments and table of 24 drawn products under ``folder``."""
+    """Run and table of 24 drawn products under ``folder``."""
     (folder / "raw" / "images").mkdir(parents=True)
     rows = []
     for number in range(PRODUCTS):
@@ -59,16 +61,11 @@ def make_catalogue(folder):
                 "split": ("train", "train", "train", "validation", "test")[number % 5],
             }
         )
-    return arguments(folder), pd.DataFrame(rows)
+    return run_config(folder), pd.DataFrame(rows)
 
 
-def arguments(folder):
-    return SimpleNamespace(
-        paths=Paths(folder / "data", folder / "raw"),
-        preset="embedded",
-        device="cpu",
-        split="grouped",
-    )
+def run_config(folder):
+    return RunConfig(Paths(folder / "data", folder / "raw"), device="cpu")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -83,31 +80,31 @@ def short_alignment():
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A catalogue with its embeddings: arguments, table, the two paths. Read only."""
-    args, table = make_catalogue(tmp_path_factory.mktemp("made"))
-    return args, table, embeddings.ensure(args, table)
+    """A catalogue with its embeddings: run, table, the two paths. Read only."""
+    run, table = make_catalogue(tmp_path_factory.mktemp("made"))
+    return run, table, embeddings.ensure(run, table)
 
 
 @pytest.fixture
 def catalogue(tmp_path):
-    """A catalogue of which nothing is computed yet: arguments and table."""
+    """A catalogue of which nothing is computed yet: run and table."""
     return make_catalogue(tmp_path)
 
 
 @pytest.fixture
 def copied(made, tmp_path):
-    """A copy, to change, of the catalogue with its embeddings: arguments and table."""
-    args, table, _ = made
-    shutil.copytree(args.paths.raw, tmp_path / "raw")  # copies times, too
-    shutil.copytree(args.paths.data, tmp_path / "data", ignore=shutil.ignore_patterns("models"))
-    return arguments(tmp_path), table.copy()
+    """A copy, to change, of the catalogue with its embeddings: run and table."""
+    run, table, _ = made
+    shutil.copytree(run.paths.raw, tmp_path / "raw")  # copies times, too
+    shutil.copytree(run.paths.data, tmp_path / "data", ignore=shutil.ignore_patterns("models"))
+    return run_config(tmp_path), table.copy()
 
 
 @pytest.fixture
 def counted(monkeypatch):
-    """Counts the pictures and texts that pass through the towers."""
+    """Counts the pictures and texts that pass through the encoders."""
     seen = {"images": 0, "texts": 0}
-    image, text = towers.ImageTower.start, towers.TextTower.__call__
+    image, text = encoders.ImageTower.start, encoders.TextTower.__call__
 
     def images(self, batch):
         seen["images"] += len(batch)
@@ -117,8 +114,8 @@ def counted(monkeypatch):
         seen["texts"] += len(batch)
         return text(self, batch)
 
-    monkeypatch.setattr(towers.ImageTower, "start", images)
-    monkeypatch.setattr(towers.TextTower, "__call__", texts)
+    monkeypatch.setattr(encoders.ImageTower, "start", images)
+    monkeypatch.setattr(encoders.TextTower, "__call__", texts)
     return seen
 
 
@@ -146,8 +143,8 @@ def png_bomb(path):
 
 
 def test_rows_follow_the_table_and_the_next_run_computes_nothing(made, monkeypatch):
-    args, table, paths = made
-    assert paths == (args.paths.img_emb, args.paths.wrd_emb)
+    run, table, paths = made
+    assert paths == (run.paths.img_emb, run.paths.wrd_emb)
     for path, array in zip(paths, load(paths), strict=True):
         assert array.dtype == np.float32 and array.shape == (PRODUCTS, 768)
         np.testing.assert_allclose(np.linalg.norm(array, axis=1), 1, atol=1e-5)
@@ -155,34 +152,34 @@ def test_rows_follow_the_table_and_the_next_run_computes_nothing(made, monkeypat
         assert ids == table["product_key"].tolist()
         manifested = manifest(path)["settings"]["model"]
         assert manifested["name"] == "fashion-lite" and manifested["image"]["weights"]
-    monkeypatch.setattr(towers, "of_clip", None)  # a model that is loaded now fails the test
-    assert embeddings.ensure(args, table) == paths
+    monkeypatch.setattr(encoders, "clip_towers", None)  # a model that is loaded now fails the test
+    assert embeddings.ensure(run, table) == paths
 
 
 def test_a_single_listing_is_embedded_as_in_the_table(made):
-    args, table, paths = made
+    run, table, paths = made
     image, text = load(paths)
-    encoder = embeddings.Encoder(presets.clip(args, torch.device("cpu")))
-    files = [args.paths.raw / path for path in table["image_path"]]
+    encoder = ClipEncoder(load_clip(run, CPU))
+    files = [run.paths.raw / path for path in table["image_path"]]
     one_by_one = np.concatenate([encoder.images([file]) for file in files[::5]])
     assert turned(one_by_one, image[::5]).max() < BATCH_TOLERANCE
     texts = [f"{row.title}. {row.description}" for row in table.itertuples()]
     one_by_one = np.concatenate([encoder.texts([each]) for each in texts[::5]])
     assert turned(one_by_one, text[::5]).max() < BATCH_TOLERANCE
-    assert turned(embeddings.of_texts(args, texts), text).max() < BATCH_TOLERANCE
+    assert turned(embeddings.embed_texts(run, texts), text).max() < BATCH_TOLERANCE
     assert turned(encoder.images([Image.open(files[0])]), image[:1]).max() < BATCH_TOLERANCE
 
 
 def test_open_clip_loads_the_aligned_model_by_itself(made, tmp_path):
-    args, table, paths = made
+    run, table, paths = made
     image, text = load(paths)
     # Elsewhere it is still whole.
-    folder = shutil.copytree(args.paths.model("fashion-lite"), tmp_path / "moved")
+    folder = shutil.copytree(run.paths.model("fashion-lite"), tmp_path / "moved")
     model, _, preprocess = open_clip.create_model_and_transforms(f"local-dir:{folder}")
     tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
     model.eval()
     with torch.inference_mode():
-        pixels = preprocess(Image.open(args.paths.raw / table["image_path"][5]))[None]
+        pixels = preprocess(Image.open(run.paths.raw / table["image_path"][5]))[None]
         picture = model.encode_image(pixels, normalize=True)
         tokens = tokenizer([f"{table['title'][5]}. {table['description'][5]}"])
         words = model.encode_text(tokens, normalize=True)
@@ -191,8 +188,8 @@ def test_open_clip_loads_the_aligned_model_by_itself(made, tmp_path):
 
 
 def test_a_killed_run_goes_on_where_it_stopped(catalogue, counted, monkeypatch):
-    args, table = catalogue
-    put, calls = towers.RowCache.put, []
+    run, table = catalogue
+    put, calls = encoders.RowCache.put, []
 
     def killed_at_the_third_batch(cache, keys, rows):
         calls.append(len(keys))
@@ -200,33 +197,33 @@ def test_a_killed_run_goes_on_where_it_stopped(catalogue, counted, monkeypatch):
             raise KeyboardInterrupt
         put(cache, keys, rows)
 
-    monkeypatch.setattr(towers, "IMAGE_BATCH", 8)
-    monkeypatch.setattr(towers.RowCache, "put", killed_at_the_third_batch)
+    monkeypatch.setattr(encoders, "IMAGE_BATCH", 8)
+    monkeypatch.setattr(encoders.RowCache, "put", killed_at_the_third_batch)
     with pytest.raises(KeyboardInterrupt):
-        embeddings.ensure(args, table)
-    assert not args.paths.img_emb.exists()
+        embeddings.ensure(run, table)
+    assert not run.paths.img_emb.exists()
     counted.update(images=0, texts=0)
-    embeddings.ensure(args, table)
+    embeddings.ensure(run, table)
     assert counted == {"images": 8, "texts": PRODUCTS}
 
 
 def test_only_what_changed_is_computed_again(made, copied, counted):
-    args, table = copied
+    run, table = copied
     before = load(made[2])
-    draw("magenta", "shoe").save(args.paths.raw / "images/7.jpg")
+    draw("magenta", "shoe").save(run.paths.raw / "images/7.jpg")
     table.loc[3, "description"] = "silk"
-    after = load(embeddings.ensure(args, table))
+    after = load(embeddings.ensure(run, table))
     assert counted == {"images": 1, "texts": 1}
     assert turned(before[0], after[0]).argmax() == 7
     # Rows in another order, one left out: nothing to compute at all.
     counted.update(images=0, texts=0)
-    embeddings.ensure(args, table.iloc[::-1].iloc[1:].reset_index(drop=True))
+    embeddings.ensure(run, table.iloc[::-1].iloc[1:].reset_index(drop=True))
     assert counted == {"images": 0, "texts": 0}
 
 
 def test_broken_pictures_are_set_aside_by_name(copied):
-    args, table = copied
-    folder = args.paths.raw / "images"
+    run, table = copied
+    folder = run.paths.raw / "images"
     whole = (folder / "0.jpg").read_bytes()
     (folder / "0.jpg").write_bytes(whole[: len(whole) // 2])
     (folder / "1.jpg").write_text("<html>404</html>")
@@ -235,10 +232,10 @@ def test_broken_pictures_are_set_aside_by_name(copied):
     (folder / "4.jpg").write_bytes(b"")
     draw("red", "shoe").convert("L").save(folder / "5.jpg")
     draw("red", "shoe").convert("CMYK").save(folder / "6.jpg")
-    image, text = load(embeddings.ensure(args, table))
+    image, text = load(embeddings.ensure(run, table))
     assert np.flatnonzero(np.isnan(image).any(1)).tolist() == [0, 1, 2, 3, 4]
     assert not np.isnan(text).any()
-    aside = pd.read_csv(args.paths.data / "img_emb.set_aside.csv")
+    aside = pd.read_csv(run.paths.data / "img_emb.set_aside.csv")
     assert aside["product_key"].tolist() == [f"FASHION:{n}" for n in range(5)]
     for reason, word in zip(
         aside["reason"],
@@ -246,23 +243,23 @@ def test_broken_pictures_are_set_aside_by_name(copied):
         strict=True,
     ):
         assert word in reason
-    assert manifest(args.paths.img_emb)["set_aside"] == 5
+    assert manifest(run.paths.img_emb)["set_aside"] == 5
 
     # Put right, it comes back.
     (folder / "0.jpg").write_bytes(whole)
-    image, _ = load(embeddings.ensure(args, table))
+    image, _ = load(embeddings.ensure(run, table))
     assert np.flatnonzero(np.isnan(image).any(1)).tolist() == [1, 2, 3, 4]
 
 
 def test_no_readable_picture_at_all_is_an_error(catalogue):
-    args, table = catalogue
-    args.paths.raw = args.paths.raw / "elsewhere"
+    run, table = catalogue
+    run.paths.raw = run.paths.raw / "elsewhere"
     with pytest.raises(StageError, match="none of the 24 pictures"):
-        embeddings.ensure(args, table)
+        embeddings.ensure(run, table)
 
 
 def test_colour_modes_become_rgb_and_cameras_are_turned(tmp_path):
-    pixels = Pixels(presets.lite_preprocess())
+    pixels = Pixels(lite_preprocess())
     red = draw("red", "shirt")
     wanted = decode(red, pixels).float()
     for mode, file in (("CMYK", "a.jpg"), ("P", "b.png"), ("RGBA", "c.png")):
@@ -285,8 +282,7 @@ def test_large_photographs_are_read_small_and_look_the_same(tmp_path):
     noise = np.random.default_rng(0).normal(0, 12, (2400, 1600, 3))
     photo = np.asarray(draw("navy", "dress").resize((1600, 2400), Image.LANCZOS))
     Image.fromarray((photo + noise).clip(0, 255).astype(np.uint8)).save(tmp_path / "big.jpg")
-    args = SimpleNamespace(preset="embedded")
-    tower = towers.of_cnn(presets.cnn(args, torch.device("cpu")))
+    tower = cnn_tower(load_cnn("embedded", None, CPU))
     seen = []
     cut = tower.pixels.cut
     tower.pixels.cut = lambda image: (seen.append(image.size), cut(image))[1]
@@ -301,7 +297,7 @@ def test_pixels_are_those_of_the_transform():
     photo = draw("navy", "dress").resize((500, 700), Image.LANCZOS)
     cropping = open_clip.image_transform(64, is_train=False)
     resize, crop = cropping.transforms[:2]
-    squash = presets.lite_preprocess()
+    squash = lite_preprocess()
     squashed = photo.resize((192, 256), Image.Resampling.BICUBIC)
     for preprocess, wanted in ((cropping, crop(resize(photo))), (squash, squashed)):
         made = Pixels(preprocess).cut(photo).permute(1, 2, 0).numpy()
@@ -311,7 +307,7 @@ def test_pixels_are_those_of_the_transform():
 
 
 def test_embeddings_do_not_depend_on_the_batch():
-    tower = towers.of_cnn(presets.cnn(SimpleNamespace(preset="embedded"), torch.device("cpu")))
+    tower = cnn_tower(load_cnn("embedded", None, CPU))
     pictures = [draw(c, s) for c in COLOURS for s in SHAPES]
     batch = torch.stack([decode(picture, tower.pixels) for picture in pictures])
     together = tower(batch)
@@ -319,21 +315,21 @@ def test_embeddings_do_not_depend_on_the_batch():
         parts = np.concatenate([tower(part) for part in batch.split(size)])
         assert turned(parts, together).max() < BATCH_TOLERANCE
     with torch.inference_mode():
-        exact = presets.lite_trunk().eval()(tower.pixels.normalise(batch, torch.device("cpu")))
+        exact = lite_trunk().eval()(tower.pixels.normalise(batch, CPU))
     assert turned(together, exact).max() < PRECISION_TOLERANCE
 
 
 def test_long_texts_are_counted(copied, capsys):
-    args, table = copied
+    run, table = copied
     table.loc[2, "description"] = "wool " * 400
     table.loc[5, "description"] = "incomprehensibilities " * 12  # many letters, few tokens
-    embeddings.ensure(args, table)
-    assert manifest(args.paths.wrd_emb)["truncated"] == 1
+    embeddings.ensure(run, table)
+    assert manifest(run.paths.wrd_emb)["truncated"] == 1
     assert "1 of 24 texts are longer than the 256 tokens" in capsys.readouterr().out
 
 
 def test_a_clip_of_ones_own_is_used_without_alignment(catalogue, tmp_path):
-    args, table = catalogue
+    run, table = catalogue
     tiny = {
         "embed_dim": 32,
         "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16},
@@ -350,12 +346,12 @@ def test_a_clip_of_ones_own_is_used_without_alignment(catalogue, tmp_path):
     (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": tiny}))
     torch.manual_seed(0)
     save_file(open_clip.CLIP(**tiny).state_dict(), folder / "open_clip_model.safetensors")
-    args.clip = str(folder)
+    run = replace(run, clip=str(folder))
     table.loc[2, "description"] = "wool " * 100
-    image, text = load(embeddings.ensure(args, table))
+    image, text = load(embeddings.ensure(run, table))
     assert image.shape == text.shape == (PRODUCTS, 32)
-    encoder = embeddings.Encoder(presets.clip(args, torch.device("cpu")))
-    file = args.paths.raw / table["image_path"][4]
+    encoder = ClipEncoder(load_clip(run, CPU))
+    file = run.paths.raw / table["image_path"][4]
     assert turned(encoder.images([file]), image[4:5]).max() < BATCH_TOLERANCE
-    assert not args.paths.model("fashion-lite").exists()
-    assert manifest(args.paths.wrd_emb)["truncated"] == 1
+    assert not run.paths.model("fashion-lite").exists()
+    assert manifest(run.paths.wrd_emb)["truncated"] == 1

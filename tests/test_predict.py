@@ -15,7 +15,6 @@ from shell import ROOT, run_stage
 from attributes.reader import attribute_columns, read_texts
 from common import artifacts, cli, presets, product_table, runtime
 from common.artifacts import StageError
-from common.embed import align as alignment
 from common.embed.images import BrokenImageError
 from common.merge import taxonomy
 from common.prices import features as pricing
@@ -43,7 +42,8 @@ def whole(path) -> bool:
 def furnish(args, table):
     """All that pricing needs in a data folder: of these products, with networks barely trained."""
     from common import dataset
-    from common.embed.embeddings import Encoder
+    from common.embed.align import save_clip, untrained_clip
+    from common.embed.encoders import ClipEncoder
     from common.embed.hashed_words import WIDTH, hashed
     from common.labels import multitask
     from common.labels import protocol as classification
@@ -51,9 +51,9 @@ def furnish(args, table):
     from common.prices import recipes as price_recipes
     from pricing import calibrate
 
-    clip = alignment.untrained(torch.device("cpu"))
-    alignment.save(clip.model, args.paths.model(presets.FASHION_LITE))
-    encoder = Encoder(clip)
+    clip = untrained_clip(torch.device("cpu"))
+    save_clip(clip.model, args.paths.model(presets.FASHION_LITE))
+    encoder = ClipEncoder(clip)
     image = encoder.images([args.paths.raw / name for name in table["image_path"]])
     text = encoder.texts(product_table.listing_text(table))
     inputs = {"table": args.paths.llm, "embeddings": "made up"}

@@ -7,19 +7,21 @@ What comes out is an ordinary open_clip model in ``<data-dir>/models/fashion-lit
 ``open_clip`` loads by ``local-dir:``.
 """
 
-import json
 import shutil
 from pathlib import Path
 
 import numpy as np
+import open_clip
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from common import presets
 from common.artifacts import atomic, write_json
-from common.embed import encoders as towers
+from common.embed.encoders import LastStage, clip_towers
 from common.embed.images import Pixels
-from common.training import TrainConfig, fit, tensor_batches
+from common.embed.models import Clip, lite_preprocess, lite_trunk
+from common.training import History, TrainConfig, fit, tensor_batches
 
 RECIPE = presets.LITE_ALIGNMENT
 
@@ -34,17 +36,14 @@ _TOKENIZER_FILES = (
 )
 
 
-def untrained(device) -> presets.Clip:
+def untrained_clip(device: torch.device) -> Clip:
     """``fashion-lite`` with its towers' weights and fresh heads, as an open_clip model."""
-    import open_clip
-    from safetensors.torch import load_file
-
     source = presets.minilm_folder()
     config = _config(str(source))
     with torch.random.fork_rng():
         torch.manual_seed(RECIPE["seed"])
         model = open_clip.CustomTextCLIP(**config["model_cfg"])
-    model.visual.trunk.load_state_dict(presets.lite_trunk().state_dict())
+    model.visual.trunk.load_state_dict(lite_trunk().state_dict())
     stored = load_file(source / "model.safetensors")
     # BERT's pooler and position numbers are in the file, but neither is in open_clip's tower.
     left_out = {name for name in stored if name.startswith("pooler.") or "position_ids" in name}
@@ -57,39 +56,39 @@ def untrained(device) -> presets.Clip:
     )
     info = {
         "name": presets.FASHION_LITE,
-        "identity": presets.clip_lite_identity(),
+        "identity": presets.fashion_lite_identity(),
         "context_length": RECIPE["context_length"],
         "aligned": True,
     }
-    return presets.Clip(model.to(device).eval(), presets.lite_preprocess(), tokenizer, info)
+    return Clip(model.to(device).eval(), lite_preprocess(), tokenizer, info)
 
 
-def align(
-    clip: presets.Clip,
-    kept: np.ndarray,
+def align_clip(
+    clip: Clip,
+    activations: np.ndarray,
     text: np.ndarray,
     train: np.ndarray,
     validation: np.ndarray,
-    device,
-):
+    device: torch.device,
+) -> History:
     """Trains ``clip`` in place: its heads, then with them the last stage of its image tower.
 
     The heads first, on features as they come, so that the gradient which then reaches the stage
     is no longer that of chance (Kumar et al., ICLR 2022).
 
-    Parameters: kept: what ``ImageTower.start`` gives of each picture, (n, s); text: features of
-    the text tower, (n, 384); train, validation: row numbers. Of either step the epoch with the
+    Parameters: activations: what ``ImageTower.start`` gives of each picture, (n, s); text: features
+    of the text tower, (n, 384); train, validation: row numbers. Of either step the epoch with the
     lowest contrastive loss on the validation rows is kept. Deterministic for a seed on a device.
-    Returns the History of :func:`common.training.fit` of the second step, with the seconds of both.
+    Returns the history of the second step, with the seconds of both.
     """
     seed, model = RECIPE["seed"], clip.model
     # Negatives come from the batch, and their share of the matrix grows with its square.
     validation = np.random.default_rng(seed).permutation(validation)[:_LARGEST_VALIDATION]
-    stage = towers.LastStage(model.visual.trunk, Pixels(clip.preprocess)).to(device)
-    image_tower, _ = towers.of_clip(clip)
-    seen = np.concatenate([train, validation])
-    features = np.zeros((len(kept), model.visual.trunk.num_features), np.float32)
-    features[seen] = image_tower.finish(kept[seen])
+    stage = LastStage(model.visual.trunk, Pixels(clip.preprocess)).to(device)
+    image_tower, _ = clip_towers(clip)
+    rows = np.concatenate([train, validation])
+    features = np.zeros((len(activations), model.visual.trunk.num_features), np.float32)
+    features[rows] = image_tower.finish(activations[rows])
 
     def step(network, image, recipe):
         pairs = [torch.from_numpy(rows) for rows in (image, text)]
@@ -119,31 +118,22 @@ def align(
 
     model.requires_grad_(False)
     first = step(_Pair(model, nn.Identity()), features, RECIPE["heads"])
-    second = step(_Pair(model, stage), kept, RECIPE["stage"])
+    second = step(_Pair(model, stage), activations, RECIPE["stage"])
     model.requires_grad_(True)
     second.seconds += first.seconds
     return second
 
 
-def save(model: nn.Module, folder: Path) -> Path:
-    """Writes ``model`` as an open_clip folder: configuration, tokenizer, safetensors.
-
-    Returns the path of the weights, which are written last.
-    """
-    from safetensors.torch import save_file
-
+def save_clip(model: nn.Module, folder: Path) -> None:
+    """Writes ``model`` as an open_clip folder: configuration, tokenizer, weights (these last)."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in _TOKENIZER_FILES:
         with atomic(folder / name) as temporary:
             shutil.copyfile(presets.minilm_folder() / name, temporary)
     write_json(_config(str(folder.resolve())), folder / "open_clip_config.json")
-    path = folder / presets.OPEN_CLIP_WEIGHTS
-    weights = {
-        name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()
-    }
-    with atomic(path) as temporary:
+    weights = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
+    with atomic(folder / presets.OPEN_CLIP_WEIGHTS) as temporary:
         save_file(weights, temporary)
-    return path
 
 
 class _Pair(nn.Module):
@@ -173,9 +163,9 @@ class _Pair(nn.Module):
 def _contrastive(outputs: dict, _targets) -> torch.Tensor:
     image, text = (nn.functional.normalize(outputs[side], dim=-1) for side in ("image", "text"))
     logits = outputs["scale"][0].clamp(max=100) * image @ text.T
-    wanted = torch.arange(len(logits), device=logits.device)
+    pairs = torch.arange(len(logits), device=logits.device)
     cross_entropy = nn.functional.cross_entropy
-    return (cross_entropy(logits, wanted) + cross_entropy(logits.T, wanted)) / 2
+    return (cross_entropy(logits, pairs) + cross_entropy(logits.T, pairs)) / 2
 
 
 def _config(text_folder: str) -> dict:
@@ -199,5 +189,5 @@ def _config(text_folder: str) -> dict:
                 "context_length": RECIPE["context_length"],
             },
         },
-        "preprocess_cfg": json.loads(json.dumps(presets.LITE_PREPROCESS)),
+        "preprocess_cfg": presets.LITE_PREPROCESS,
     }

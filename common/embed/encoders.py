@@ -1,6 +1,5 @@
-"""Features of pictures and texts, computed once per row and kept (see ``rowcache``)."""
+"""The image and text towers of a CLIP or CNN; features of pictures and texts, cached row by row."""
 
-import argparse
 import copy
 import hashlib
 import json
@@ -16,8 +15,8 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from common.embed.cache import RowCache, file_stamp
-from common.embed.images import Pixels, batches
-from common.presets import Backbone, Clip
+from common.embed.images import Pixels, batches, decode
+from common.embed.models import Backbone, Clip
 from common.runtime import Progress
 from common.training import mixed_precision
 
@@ -30,9 +29,9 @@ _STRIDE = 32  # pixels of the picture to a cell of an EfficientNet's last maps
 class ImageTower:
     """Pixels -> features of one network, in two steps: :meth:`start`, then :meth:`finish`.
 
-    What the first gives is kept row by row. Of most networks that is all, and the second changes
-    nothing. EfficientNet is cut before its last stage, a ninth of its work: the embedded CLIP
-    trains that stage, the CNN stages use it as it came, and both go on from the same rows.
+    The activations that the first gives are cached. For most networks they are the features, and
+    the second changes nothing. EfficientNet is cut before its last stage, a ninth of its work: the
+    embedded CLIP trains that stage, the CNN stages use it as it came, both on the same activations.
 
     Mixed precision as in training; channels last; the batch norms of the packaged EfficientNet
     are folded into its convolutions (the same function, half as fast again).
@@ -56,16 +55,16 @@ class ImageTower:
 
     @torch.inference_mode()
     def start(self, batch: torch.Tensor) -> np.ndarray:
-        """uint8 (n, 3, height, width) -> float32 (n, s), what is kept."""
+        """uint8 (n, 3, height, width) -> activations, float32 (n, s)."""
         with _autocast(self.device):
-            kept = self._start(self.pixels.normalise(batch, self.device))
-        return kept.float().cpu().numpy()
+            activations = self._start(self.pixels.normalise(batch, self.device))
+        return activations.float().cpu().numpy()
 
     @torch.inference_mode()
-    def finish(self, kept: np.ndarray) -> np.ndarray:
-        """Kept rows (n, s) -> features, float32 (n, d); NaN rows stay NaN."""
+    def finish(self, activations: np.ndarray) -> np.ndarray:
+        """Activations (n, s) -> features, float32 (n, d); NaN rows stay NaN."""
         parts = []
-        for rows in torch.from_numpy(kept).split(_FINISHED):
+        for rows in torch.from_numpy(activations).split(_FINISHED):
             with _autocast(self.device):
                 parts.append(self._finish(rows.to(self.device).float()).float().cpu())
         return torch.cat(parts).numpy()
@@ -118,7 +117,7 @@ class _PooledText(nn.Module):
         return self.pooler(self.transformer(input_ids=tokens, attention_mask=mask), mask)
 
 
-class _TextOf(nn.Module):
+class _TextEncoder(nn.Module):
     def __init__(self, model: nn.Module):
         super().__init__()
         self.model = model
@@ -127,27 +126,23 @@ class _TextOf(nn.Module):
         return self.model.encode_text(tokens)
 
 
-def of_clip(clip: Clip) -> tuple[ImageTower, TextTower]:
+def clip_towers(clip: Clip) -> tuple[ImageTower, TextTower]:
     """The two towers of a CLIP; of our own CLIP without the heads, which are trained later."""
     model, identity = clip.model, clip.info["identity"]
     if clip.info["aligned"]:
+        pad = model.text.config.pad_token_id
         return (
             ImageTower(model.visual.trunk, clip.preprocess, identity["image"]),
-            TextTower(
-                _PooledText(model.text),
-                clip.tokenizer,
-                identity["text"],
-                model.text.config.pad_token_id,
-            ),
+            TextTower(_PooledText(model.text), clip.tokenizer, identity["text"], pad),
         )
     return (
         ImageTower(model.visual, clip.preprocess, {"clip image": identity}),
-        TextTower(_TextOf(model), clip.tokenizer, {"clip text": identity}),
+        TextTower(_TextEncoder(model), clip.tokenizer, {"clip text": identity}),
     )
 
 
-def heads_of(clip: Clip) -> tuple[nn.Module, nn.Module]:
-    """What turns the features of :func:`of_clip` into embeddings, for pictures and for texts."""
+def clip_heads(clip: Clip) -> tuple[nn.Module, nn.Module]:
+    """What turns the features of :func:`clip_towers` into embeddings, of pictures and of texts."""
     if clip.info["aligned"]:
         return clip.model.visual.head, clip.model.text.proj
     return nn.Identity(), nn.Identity()
@@ -161,58 +156,83 @@ def project(features: np.ndarray, head: nn.Module, device: torch.device) -> np.n
     return torch.cat(parts).numpy()
 
 
-def of_cnn(backbone: Backbone) -> ImageTower:
+class ClipEncoder:
+    """Embeds single listings as the table's rows are embedded, with a CLIP loaded once."""
+
+    def __init__(self, clip: Clip):
+        self._image_tower, self._text_tower = clip_towers(clip)
+        self._image_head, self._text_head = clip_heads(clip)
+
+    def images(self, images: Sequence) -> np.ndarray:
+        """Paths or PIL images -> float32 (n_images, d), rows L2-normalised.
+
+        Raises :class:`common.embed.images.BrokenImageError` with the reason.
+        """
+        tower = self._image_tower
+        batch = torch.stack([decode(image, tower.pixels) for image in images])
+        return project(tower(batch), self._image_head, tower.device)
+
+    def texts(self, texts: Sequence[str]) -> np.ndarray:
+        """As :func:`common.product_table.listing_text` writes them -> float32 (n_texts, d)."""
+        tower = self._text_tower
+        return project(tower(texts), self._text_head, tower.device)
+
+
+def cnn_tower(backbone: Backbone) -> ImageTower:
     """A CNN without its classifier, frozen."""
     return ImageTower(backbone.module, backbone.preprocess, backbone.identity)
 
 
 def image_features(
-    args: argparse.Namespace, files: Sequence[Path], tower: ImageTower
+    folder: Path, files: Sequence[Path], tower: ImageTower
 ) -> tuple[np.ndarray, dict[int, str]]:
-    """Features (n_files, d) float32, and {position: reason} of broken files, whose rows are NaN."""
-    kept, reasons = image_starts(args, files, tower)
-    return tower.finish(kept), reasons
+    """Features (n_files, d) float32, and {position: reason} of broken files, whose rows are NaN.
+
+    ``folder``: that of the caches (``paths.cache``).
+    """
+    activations, reasons = image_activations(folder, files, tower)
+    return tower.finish(activations), reasons
 
 
-def image_starts(
-    args: argparse.Namespace, files: Sequence[Path], tower: ImageTower
+def image_activations(
+    folder: Path, files: Sequence[Path], tower: ImageTower
 ) -> tuple[np.ndarray, dict[int, str]]:
     """What :meth:`ImageTower.start` gives, float16 (n_files, s), and the reasons as above.
 
     A file counts as changed when its size or its time does.
     """
-    cache = _cache(args, tower.identity)
+    cache = _cache(folder, tower.identity)
     keys = [hashlib.sha256(file_stamp(file).encode()).digest() for file in files]
     missing = cache.missing(keys)
     reasons: dict[bytes, str] = {}
-    with Progress((), "embedding", len(missing), "images") as bar:
-        wanted = [files[position] for position in missing]
-        for positions, batch, broken in batches(wanted, tower.pixels, IMAGE_BATCH):
+    with Progress(what="embedding", total=len(missing), unit="pictures") as progress:
+        uncached = [files[position] for position in missing]
+        for positions, batch, broken in batches(uncached, tower.pixels, IMAGE_BATCH):
             if batch is not None:
                 cache.put([keys[missing[p]] for p in positions], tower.start(batch))
             reasons |= {keys[missing[p]]: reason for p, reason in broken.items()}
-            bar.update(len(positions) + len(broken))
+            progress.update(len(positions) + len(broken))
     by_row = {row: reasons[key] for row, key in enumerate(keys) if key in reasons}
     return cache.take(keys, np.float16), by_row
 
 
-def text_features(args: argparse.Namespace, texts: Sequence[str], tower: TextTower) -> np.ndarray:
+def text_features(folder: Path, texts: Sequence[str], tower: TextTower) -> np.ndarray:
     """Features (n_texts, d) float32; texts of similar length share a batch."""
-    cache = _cache(args, tower.identity)
+    cache = _cache(folder, tower.identity)
     keys = [hashlib.sha256(text.encode()).digest() for text in texts]
     missing = sorted(cache.missing(keys), key=lambda position: len(texts[position]))
-    with Progress((), "embedding", len(missing), "texts") as bar:
+    with Progress(what="embedding", total=len(missing), unit="texts") as progress:
         for start in range(0, len(missing), TEXT_BATCH):
             batch = missing[start : start + TEXT_BATCH]
             cache.put([keys[p] for p in batch], tower([texts[p] for p in batch]))
-            bar.update(len(batch))
+            progress.update(len(batch))
     return cache.take(keys)
 
 
-def _cache(args: argparse.Namespace, identity: dict) -> RowCache:
+def _cache(folder: Path, identity: dict) -> RowCache:
     name = re.sub(r"[^\w.-]+", "-", str(identity.get("name") or next(iter(identity))))
     mark = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
-    return RowCache(args.paths.cache / f"{name}-{mark}.sqlite")
+    return RowCache(folder / f"{name}-{mark}.sqlite")
 
 
 def _autocast(device: torch.device):

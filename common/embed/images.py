@@ -1,29 +1,22 @@
-"""Image files to batches of pixels: decoded in worker processes, broken ones set aside by name.
-
-torch and torchvision are imported where they are used: who only checks a picture pays for Pillow.
-"""
-
-from __future__ import annotations
+"""Image files to batches of pixels: decoded in worker processes, broken ones set aside by name."""
 
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
+from torch.utils.data import DataLoader
+from torchvision.transforms import Compose, Resize, v2
 
 from common import runtime
 
-if TYPE_CHECKING:
-    import torch
-    from torchvision.transforms import Compose
-
 # From here on worker processes pay for their start.
 _WORKERS_FROM = 256
-# How many times the size wanted a JPEG file must have left, so that its embedding keeps a cosine of
-# 0.998 to that of the file decoded whole.
+# A JPEG file is decoded at least so many times as large as the model's input: its embedding then
+# keeps a cosine of 0.998 to that of the file decoded whole.
 _DRAFT = 4
 
 
@@ -39,7 +32,7 @@ class BrokenImageError(Exception):
 
 
 class Pixels:
-    """What a model wants to see: an open_clip or timm validation transform, taken apart.
+    """A model's input: an open_clip or timm validation transform, taken apart.
 
     The workers resize and crop and hand over bytes (a quarter of the floats); the device that
     computes normalises. What the transform resizes by torchvision is resized by torch on bytes,
@@ -47,8 +40,6 @@ class Pixels:
     """
 
     def __init__(self, preprocess: Compose):
-        import torch
-
         *geometry, _, normalise = preprocess.transforms
         self.geometry = _in_torch(geometry)
         self.mean = torch.as_tensor(normalise.mean).view(3, 1, 1)
@@ -57,8 +48,6 @@ class Pixels:
 
     def cut(self, image: Image.Image) -> torch.Tensor:
         """An RGB image -> uint8 tensor (3, height, width)."""
-        import torch
-
         for step in self.geometry:
             image = step(image)
         array = np.array(image, dtype=np.uint8)
@@ -66,16 +55,12 @@ class Pixels:
 
     def normalise(self, batch: torch.Tensor, device: torch.device) -> torch.Tensor:
         """uint8 (n, 3, height, width) -> float32, normalised, channels last, on ``device``."""
-        import torch
-
         floats = batch.to(device, non_blocking=True).float().div_(255)
         floats.sub_(self.mean.to(device)).div_(self.std.to(device))
         return floats.contiguous(memory_format=torch.channels_last)
 
 
 def _in_torch(geometry: list) -> list:
-    from torchvision.transforms import Resize, v2
-
     def of_bytes(step: Resize):
         resize = v2.Resize(step.size, step.interpolation, step.max_size, step.antialias)
         return partial(_on_bytes, resize=resize)
@@ -85,16 +70,14 @@ def _in_torch(geometry: list) -> list:
 
 def _on_bytes(image: Image.Image, resize: Callable[[torch.Tensor], torch.Tensor]) -> Image.Image:
     """RGB -> RGB by a function of a uint8 tensor (1, 3, height, width), channels last."""
-    import torch
-
-    made = resize(torch.from_numpy(np.array(image)).permute(2, 0, 1)[None])
-    return Image.fromarray(made[0].permute(1, 2, 0).numpy())
+    resized = resize(torch.from_numpy(np.array(image)).permute(2, 0, 1)[None])
+    return Image.fromarray(resized[0].permute(1, 2, 0).numpy())
 
 
 def decode(source: str | Path | Image.Image, pixels: Pixels) -> torch.Tensor:
     """An image file (or an open image) -> uint8 tensor (3, height, width).
 
-    JPEG files are decoded at the smallest power of two that is still four times the size wanted;
+    JPEG files are decoded at the smallest power of two that is still four times the input's size;
     greyscale, palette and CMYK become RGB, transparency becomes white, and the camera's
     orientation is honoured. Raises BrokenImageError with the reason.
     """
@@ -141,8 +124,6 @@ class _Files:
 
 
 def _collate(items: list) -> tuple[list[int], torch.Tensor | None, dict[int, str]]:
-    import torch
-
     whole = [(position, value) for position, value in items if isinstance(value, torch.Tensor)]
     broken = {position: value for position, value in items if isinstance(value, str)}
     batch = torch.stack([value for _, value in whole]) if whole else None
@@ -151,23 +132,14 @@ def _collate(items: list) -> tuple[list[int], torch.Tensor | None, dict[int, str
 
 def worker_count(files: int) -> int:
     """How many worker processes decode that many files; 0 where their start is not worth it."""
-    if files < _WORKERS_FROM:
-        return 0
-    cores = runtime.cpu_count()
-    return min(cores, 16)
+    return 0 if files < _WORKERS_FROM else min(runtime.cpu_count(), 16)
 
 
 def batches(
-    paths: Sequence[Path],
-    pixels: Pixels,
-    batch_size: int,
-    progress: Callable[[int], None] = lambda _: None,
+    paths: Sequence[Path], pixels: Pixels, batch_size: int
 ) -> Iterator[tuple[list[int], torch.Tensor | None, dict[int, str]]]:
     """Yields (positions, uint8 batch, {position: reason}) over ``paths``, in order."""
-    import torch
-    from torch.utils.data import DataLoader
-
-    loader = DataLoader(
+    yield from DataLoader(
         _Files(paths, pixels),
         batch_size,
         num_workers=worker_count(len(paths)),
@@ -175,6 +147,3 @@ def batches(
         worker_init_fn=runtime.let_others_first,
         pin_memory=torch.cuda.is_available(),
     )
-    for positions, batch, broken in loader:
-        yield positions, batch, broken
-        progress(len(positions) + len(broken))

@@ -10,11 +10,11 @@ import torch
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
-from common import presets
 from common.artifacts import StageError
 from common.dataset import Dataset
-from common.embed import encoders as towers
+from common.embed.encoders import cnn_tower, image_features
 from common.embed.images import Pixels, decode, worker_count
+from common.embed.models import load_cnn
 from common.labels.multitask import Model, array_batches, run_models
 from common.runtime import let_others_first
 from common.training import TrainConfig, torch_device
@@ -36,7 +36,7 @@ def run(args, stage: str, data: Dataset, name: str, network: Callable, *others: 
     """
     if args.tune and args.finetune:
         raise StageError("--tune looks for settings of the frozen backbone: leave out --finetune")
-    backbone = presets.cnn(args, torch_device(args.device))
+    backbone = load_cnn(args.preset, args.cnn, torch_device(args.device))
     files = [args.paths.raw / path for path in data.table["image_path"]]
     if args.finetune:
         # Each fit begins with the weights as they came.
@@ -48,7 +48,7 @@ def run(args, stage: str, data: Dataset, name: str, network: Callable, *others: 
             resumable=True,
         )
     else:
-        features, broken = towers.image_features(args, files, towers.of_cnn(backbone))
+        features, broken = image_features(args.paths.cache, files, cnn_tower(backbone))
         if broken:
             raise StageError(f"{files[min(broken)]} cannot be decoded any more; run with --force")
         batches = array_batches(features, *others, batch_size=FROZEN.batch_size)

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
+from common import cli
 from common import dataset as data
 from common.artifacts import StageError, require
 from common.dataset import Dataset
@@ -50,7 +51,7 @@ def load(args: argparse.Namespace) -> Dataset:
     They become columns ``cluster_<method>``. Raises StageError when stage 2 has not run, or not
     on all of these products.
     """
-    dataset = data.load(args)
+    dataset = data.load(cli.run_config(args))
     path, command = args.paths.clusters, "python clustering_DEC.py"
     # An input of the results even of a run that leaves them out, so that it can be added to.
     dataset.inputs["clusters"] = path if path.exists() else "none"

@@ -1,0 +1,36 @@
+"""Embeddings: every product's picture and text in one space, by the preset's CLIP.
+
+The embedded CLIP is first aligned on the training side of the split. Every stage that needs
+embeddings makes them when they are missing; this makes them beforehand. Pictures and texts that a
+former run has passed through the towers are not passed again, so that an interrupted run goes on;
+--force writes the embeddings anew all the same, and aligns the embedded CLIP anew.
+
+Reads   <data-dir>/dataset_with_llm.csv, the pictures in <raw-dir>
+Writes  <data-dir>/img_emb.npy, wrd_emb.npy, img_emb.set_aside.csv (pictures that cannot be decoded)
+        <data-dir>/models/fashion-lite/ (the embedded CLIP)
+
+--limit has no effect here: the embeddings follow the whole table.
+
+    python -m common.embed --data-dir data/sample
+    python -m common.embed --raw-dir PATH --preset study
+"""
+
+from dataclasses import replace
+
+from common import cli, presets
+
+
+def main() -> None:
+    parser = cli.parser(__doc__)
+    presets.add_arguments(parser, "clip")
+    run = cli.run_config(cli.parse(parser))
+
+    from common import dataset
+
+    data = dataset.load(replace(run, limit=None), embed_anew=run.force)
+    products, width = data.image.shape
+    print(f"{products:,} products embedded in {width} dimensions: {run.paths.data}/*_emb.npy")
+
+
+if __name__ == "__main__":
+    cli.run(main)
