@@ -5,7 +5,7 @@ from pathlib import Path
 
 from common.artifacts import atomic
 from reports.runs import RunResults, read_run
-from reports.tables import PAGES, TABLES, Rows, Table
+from reports.tables import PAGES, STAGES, TABLES, Rows, Table
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "data" / "results"
@@ -79,7 +79,7 @@ def markdown(run: RunResults, name: str, language: str = "en") -> str:
 def caption(run: RunResults, table: Table, language: str = "en") -> str:
     """What a table was computed from: data, preset, rows, seeds, hardware."""
     frame = table.frame(run)
-    names = [f"{name}.csv" for name in table.files] or list(run.manifests)
+    names = [f"{name}.csv" for name in table.files] or sum(STAGES.values(), [])
     manifests = [run.manifests[name] for name in names if name in run.manifests]
     facts = {
         "data": [run.name],
@@ -106,14 +106,14 @@ def _span(frame, column: str) -> list[str]:
     if column not in frame:
         return []
     least, most = min(frame[column]), max(frame[column])
-    return [f"{most:,}" if least == most else f"{least:,} to {most:,}"]
+    return [f"{most:,}" if least == most else f"{least:,}–{most:,}"]
 
 
 def _origin(run: RunResults, table: Table, language: str) -> str:
     files = [f"`data/results/{run.name}/{name}.csv`" for name in table.files if name in run.frames]
     commands = [
         f"`{part}`" if part.startswith(("python", "make")) else part
-        for part in table.command.split("; ")
+        for part in re.split(r";\s", table.command.strip())
     ]
     return ORIGIN[language].format(
         files=", ".join(files or [f"`data/results/{run.name}/`"]),

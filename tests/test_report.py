@@ -97,6 +97,14 @@ def test_a_page_leaves_out_what_was_not_run_and_calls_a_drawn_catalogue_syntheti
     assert "\n## " not in write.page("clusters", runs)
 
 
+@pytest.mark.parametrize(
+    ("name", "kilobytes"),
+    [("README.md", 16), ("MODEL_CARD.md", 8), ("DATA_CARD.md", 11), ("docs/USING.md", 12)],
+)
+def test_what_a_person_reads_first_stays_short(name, kilobytes):
+    assert (ROOT / name).stat().st_size <= 1024 * kilobytes
+
+
 def test_both_readmes_show_the_same_tables_commands_and_links():
     english, korean = (path.read_text("utf-8") for path in READMES)
     for pattern in (r"<!-- table: .* -->", r"^python .*|^make \w+", r"\]\((?!README)[^)]+\)"):
