@@ -32,13 +32,12 @@ LEADERBOARDS = (
 # Caption, and the figures that show it, the first that is there.
 FIGURES = {
     "Prices": (
-        ("Predicted against listed price, test products", ("*listing*_parity", "*_parity")),
-        (
-            "Prediction intervals, and the share inside by price decile",
-            ("*listing*_ranges", "*_ranges"),
-        ),
+        ("Predicted against listed price, test products", ("*metadata*listing*_parity",)),
+        ("Prediction intervals, and the share inside", ("*metadata*listing*_ranges",)),
     ),
-    "Labels": (("Confusion matrix of the best classifier, category", ("{best}",)),),
+    "Labels": (
+        ("Confusion matrix of the best classifier, category", ("{best}", "confusion_*_category")),
+    ),
     "Clusters": (
         ("Products on a map of their embeddings, by cluster", ("clusters_k_means", "clusters_*")),
         ("The most central products of each cluster", ("contact_sheet_k_means", "contact_sheet_*")),

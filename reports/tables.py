@@ -296,6 +296,7 @@ class Page:
     title: str
     opening: str
     tables: tuple[tuple[str, str], ...]
+    figure: str = ""
 
 
 def _declared() -> tuple[dict[str, Table], dict[str, Page]]:

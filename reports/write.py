@@ -137,7 +137,7 @@ class Runs(dict):
 def page(name: str, runs: Runs) -> str:
     """The text of docs/results/<name>.md."""
     description = PAGES[name]
-    parts = [GENERATED, f"# {description.title}", description.opening]
+    parts = [GENERATED, f"# {description.title}", description.opening, description.figure]
     for run, table in description.tables:
         text = markdown(runs[run], table)
         if text:
