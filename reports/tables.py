@@ -299,10 +299,9 @@ class Page:
     figure: str = ""
 
 
-def _declared() -> tuple[dict[str, Table], dict[str, Page]]:
+def _declared() -> tuple[dict[str, Table], dict[str, Page], dict[str, str]]:
     text = Path(__file__).with_suffix(".toml").read_text("utf-8")
-    declared = tomllib.loads(text)
-    tables = {}
+    declared, tables = tomllib.loads(text), {}
     for name, fields in declared["tables"].items():
         names = {key: tuple(fields.pop(key, "").split()) for key in ("files", "keys", "pivot")}
         columns = fields.pop("columns", "").split()
@@ -312,7 +311,7 @@ def _declared() -> tuple[dict[str, Table], dict[str, Page]]:
     for name, fields in declared["pages"].items():
         places = [tuple(place.split(":")) for place in fields.pop("tables").split()]
         pages[name] = Page(**fields, tables=tuple(places))
-    return tables, pages
+    return tables, pages, declared["runs"]
 
 
-TABLES, PAGES = _declared()
+TABLES, PAGES, RUNS = _declared()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from common.artifacts import atomic
 from reports.runs import RunResults, read_run
-from reports.tables import PAGES, STAGES, TABLES, Rows, Table
+from reports.tables import PAGES, RUNS, STAGES, TABLES, Rows, Table
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT = ROOT / "data" / "results"
@@ -137,7 +137,9 @@ class Runs(dict):
 def page(name: str, runs: Runs) -> str:
     """The text of docs/results/<name>.md."""
     description = PAGES[name]
+    data = [RUNS[run] for run in dict.fromkeys(run for run, _ in description.tables) if run in RUNS]
     parts = [GENERATED, f"# {description.title}", description.opening, description.figure]
+    parts.append("\n".join(f"- {line}" for line in data))
     for run, table in description.tables:
         text = markdown(runs[run], table)
         if text:
