@@ -1,27 +1,35 @@
-"""Infers what a listing leaves out, from the embeddings of its picture and text.
+"""Attribute imputation: what a listing leaves out, from the embeddings of its picture and text.
 
     python -m attributes.impute --data-dir data/kaggle14k --raw-dir PATH
 
 One multinomial logistic regression per attribute learns what the Fashion catalogue lists of its
-training products; how strongly it is held back, and the temperature of its confidence (Guo et al.,
-ICML 2017), are chosen on the validation rows. What is inferred is kept apart from what was read.
+training products; its regularisation, and the temperature of its confidence (Guo et al., ICML
+2017), are chosen on the validation rows. Imputed values are kept apart from those that were read.
 
 Reads  dataset_with_llm.csv, img_emb.npy, wrd_emb.npy, <raw-dir>/fashion-dataset/styles/
 Writes inferred_attributes.csv, models/attributes/completion.safetensors and its JSON,
        results/attribute_completion.csv
 """
 
+import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save
+from scipy.special import softmax
+
+from common import cli
+from common.artifacts import StageError, atomic, record, require, write_csv, write_json
 
 ATTRIBUTES = ("sleeve", "fabric", "pattern", "neck", "fit", "care", "material", "occasion")
 STAGE, MODEL = "attribute_completion", ("attributes", "completion.safetensors")
 STRENGTHS = (0.003, 0.01, 0.03, 0.1)  # C of the logistic regression
 SCALE = 20.0  # of the unit-length embeddings, so that the strengths are of order 0.01
 LEAST = 10  # training products of a value, below which it is not learnt
+COMMAND = "python -m attributes.impute"
 
 
 @dataclass
@@ -32,8 +40,13 @@ class AttributeImputer:
     divided by the temperature. values: attribute -> the names of its columns.
     """
 
-    weights: dict[str, np.ndarray]
-    values: dict[str, list[str]]
+    weights: dict[str, np.ndarray] = field(default_factory=dict)
+    values: dict[str, list[str]] = field(default_factory=dict)
+
+    def probabilities(self, name: str, image: np.ndarray, text: np.ndarray) -> np.ndarray:
+        """Of each value of the attribute, (n, n_values); arguments as of :meth:`infer`."""
+        weights = self.weights[name]
+        return softmax(_inputs(image, text) @ weights[:-1] + weights[-1], axis=1)
 
     def infer(
         self, image: np.ndarray, text: np.ndarray
@@ -43,41 +56,27 @@ class AttributeImputer:
         image (n, d_image) and text (n, d_text): embeddings; a row of NaN stands for a product
         without photo or without text.
         """
-        inputs = _inputs(image, text)
-        found = {}
-        for name, weights in self.weights.items():
-            logits = inputs @ weights[:-1] + weights[-1]
-            odds = np.exp(logits - logits.max(axis=1, keepdims=True))
-            sure = odds / odds.sum(axis=1, keepdims=True)
-            found[name] = np.array(self.values[name])[sure.argmax(axis=1)], sure.max(axis=1)
-        return found
+        proba = {name: self.probabilities(name, image, text) for name in self.weights}
+        return {
+            name: (np.array(self.values[name])[rows.argmax(axis=1)], rows.max(axis=1))
+            for name, rows in proba.items()
+        }
 
-    def save(self, path: Path, **known: object) -> None:
-        """Writes ``path`` (safetensors) and a JSON beside it; ``known`` is kept in the JSON."""
-        from safetensors.numpy import save
-
-        from common.artifacts import atomic, write_json
-
+    def save(self, path: Path, **settings: object) -> None:
+        """Writes ``path`` (safetensors) and a JSON beside it, which keeps ``settings``, too."""
         with atomic(path) as part:
             part.write_bytes(save(self.weights))
-        write_json({"values": self.values, **known}, path.with_suffix(".json"))
+        write_json({"values": self.values, **settings}, path.with_suffix(".json"))
 
     @classmethod
     def load(cls, path: Path) -> "AttributeImputer":
         """Reads what :meth:`save` wrote. Raises StageError when it is missing or not whole."""
-        import json
-
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
-        from common.artifacts import StageError, require
-
-        require(path, "python -m attributes.impute")
+        require(path, COMMAND)
         try:
             values = json.loads(path.with_suffix(".json").read_text("utf-8"))["values"]
             return cls(load_file(path), values)
         except (OSError, ValueError, KeyError, SafetensorError) as error:
-            raise StageError(f"{path} is not whole; run python -m attributes.impute") from error
+            raise StageError(f"{path} is not whole; run {COMMAND}") from error
 
 
 def _inputs(image: np.ndarray, text: np.ndarray) -> np.ndarray:
@@ -85,103 +84,97 @@ def _inputs(image: np.ndarray, text: np.ndarray) -> np.ndarray:
     return np.nan_to_num(np.hstack([image, text]).astype(np.float32) * np.float32(SCALE))
 
 
+def fit_best(classifiers: list, inputs: np.ndarray, truth: np.ndarray, split: np.ndarray):
+    """Fits these scikit-learn classifiers on training rows; returns the best on validation rows.
+
+    truth: (n,) strings, empty where the catalogue lists none. Also returns the validation rows;
+    None for both where too few rows list a value.
+    """
+    names, counts = np.unique(truth[(split == "train") & (truth != "")], return_counts=True)
+    train, validation = (
+        np.flatnonzero((split == side) & np.isin(truth, names[counts >= LEAST]))
+        for side in ("train", "validation")
+    )
+    if (counts >= LEAST).sum() < 2 or not len(validation):
+        return None, None
+    for classifier in classifiers:
+        classifier.fit(inputs[train], truth[train])
+    scores = [each.score(inputs[validation], truth[validation]) for each in classifiers]
+    return classifiers[int(np.argmax(scores))], validation
+
+
 def main() -> None:
-    from common import cli
-
     args = cli.parse(cli.parser(__doc__))
+
     import pandas as pd
-
-    from attributes import catalogue as gold
-    from common import artifacts, dataset
-
-    started, paths = time.monotonic(), args.paths
-    data = dataset.load(cli.run_config(args))
-    inputs = _inputs(data.image, data.text)
-    split = data.table["split"].to_numpy()
-    listed = np.full((len(data.table), len(ATTRIBUTES)), "", dtype=object)
-    fashion = np.flatnonzero(data.table["dataset_source"] == "FASHION")
-    keys = data.table["product_key"].iloc[fashion]
-    for row, one in zip(fashion, gold.read(paths.fashion_raw, keys), strict=True):
-        listed[row] = [one[name].value if name in one else "" for name in ATTRIBUTES]
-
-    model, rows = AttributeImputer({}, {}), []
-    for name, truth in zip(ATTRIBUTES, listed.T, strict=True):
-        fitted = _fit(inputs, truth, split)
-        if fitted is None:
-            print(f"{name}: too few training or validation products list it; left out", flush=True)
-            continue
-        model.weights[name], model.values[name] = fitted
-        rows.append({"attribute": name, **_score(model, data, truth, split, name)})
-        print("  ".join(f"{key}={value}" for key, value in rows[-1].items()), flush=True)
-    if not rows:
-        raise artifacts.StageError("no attribute is listed often enough to learn from")
-
-    path = paths.model(*MODEL)
-    model.save(path, preset=args.preset, dimensions=[data.image.shape[1], data.text.shape[1]])
-    inferred = {"product_key": data.table["product_key"]}
-    for name, (value, confidence) in model.infer(data.image, data.text).items():
-        inferred[f"inferred_{name}"] = value
-        inferred[f"inferred_{name}_confidence"] = confidence.round(4)
-    target = paths.data / "inferred_attributes.csv"
-    artifacts.write_csv(pd.DataFrame(inferred), target)
-    artifacts.write_csv(pd.DataFrame(rows), paths.results(STAGE))
-    seconds = time.monotonic() - started
-    for made in (path, target, paths.results(STAGE)):
-        artifacts.record(made, args, data.inputs, seconds)
-    print(f"{len(data.table):,} products in {target}")
-
-
-def _fit(inputs, truth, split) -> tuple[np.ndarray, list[str]] | None:
-    """Weights and values of the classifier that does best on the validation rows."""
     from sklearn.linear_model import LogisticRegression
 
-    from common.metrics import fit_temperature
+    from attributes import catalogue
+    from common import dataset, metrics
+    from common.results import aligned
 
-    train = np.flatnonzero((split == "train") & (truth != ""))
-    names, counts = np.unique(truth[train].astype(str), return_counts=True)
-    names = [str(name) for name in names[counts >= LEAST]]
-    train = train[np.isin(truth[train], names)]
-    tune = np.flatnonzero((split == "validation") & np.isin(truth, names))
-    if len(names) < 2 or not len(tune):
-        return None
-    kept = None
-    for strength in STRENGTHS:
-        fitted = LogisticRegression(C=strength, max_iter=1000, tol=1e-3)
-        fitted.fit(inputs[train], truth[train].astype(str))
-        right = fitted.score(inputs[tune], truth[tune].astype(str))
-        if kept is None or right > kept[0]:
-            kept = right, fitted
-    weights = np.vstack([kept[1].coef_.T, kept[1].intercept_])
-    if len(names) == 2:  # scikit-learn keeps one column for two classes
-        weights = np.hstack([np.zeros_like(weights), weights])
-    logits = inputs[tune] @ weights[:-1] + weights[-1]
-    weights /= fit_temperature(logits, np.searchsorted(names, truth[tune].astype(str)))
-    return weights.astype(np.float32), names
+    run, started = cli.run_config(args), time.monotonic()
+    data = dataset.load(run)
+    table, split = data.table, data.table["split"].to_numpy()
+    inputs = _inputs(data.image, data.text)
+    fashion = table.index[table["dataset_source"] == "FASHION"]
+    listed = catalogue.read(run.paths.fashion_raw, table["product_key"][fashion])
+    truths = pd.DataFrame("", index=table.index, columns=ATTRIBUTES)
+    for name in ATTRIBUTES:
+        truths.loc[fashion, name] = [row[name].value if name in row else "" for row in listed]
 
+    imputer, rows = AttributeImputer(), []
+    for name in ATTRIBUTES:
+        truth = truths[name].to_numpy(dtype=str)
+        classifiers = [LogisticRegression(C=c, max_iter=1000, tol=1e-3) for c in STRENGTHS]
+        best, validation = fit_best(classifiers, inputs, truth, split)
+        if best is None:
+            print(f"{name}: too few training or validation products list it; left out")
+            continue
+        weights = np.vstack([best.coef_.T, best.intercept_])
+        if len(best.classes_) == 2:  # scikit-learn keeps one column for two classes
+            weights = np.hstack([np.zeros_like(weights), weights])
+        logits = inputs[validation] @ weights[:-1] + weights[-1]
+        codes = pd.Index(best.classes_)
+        weights /= metrics.fit_temperature(logits, codes.get_indexer(truth[validation]))
+        imputer.weights[name], imputer.values[name] = weights.astype(np.float32), list(codes)
 
-def _score(model, data, truth, split, name) -> dict[str, object]:
-    """Accuracy on every test row that the catalogue lists, beside always the commonest value."""
-    train, test = (truth[(split == side) & (truth != "")] for side in ("train", "test"))
-    rows = np.flatnonzero((split == "test") & (truth != ""))
-    value, confidence = model.infer(data.image[rows], data.text[rows])[name]
-    names, counts = np.unique(train.astype(str), return_counts=True)
-    right = value == test
-    bins = np.minimum((confidence * 15).astype(int), 14)
-    gaps = [
-        abs(right[bins == b].mean() - confidence[bins == b].mean()) * (bins == b).mean()
-        for b in np.unique(bins)
-    ]
-    return {
-        "values": len(model.values[name]),
-        "n_train": len(train),
-        "n_test": len(test),
-        "majority_accuracy": float((test == names[counts.argmax()]).mean()),
-        "accuracy": float(right.mean()),
-        "ece": float(sum(gaps)),
-    }
+        # On every test row that the catalogue lists, beside always the most frequent value.
+        train, test = (
+            np.flatnonzero((split == side) & (truth != "")) for side in ("train", "test")
+        )
+        y = codes.get_indexer(truth[test])
+        proba = imputer.probabilities(name, data.image[test], data.text[test])
+        rows.append(
+            {
+                "attribute": name,
+                "values": len(codes),
+                "n_train": len(train),
+                "n_test": len(test),
+                "majority_accuracy": (truth[test] == pd.Series(truth[train]).mode()[0]).mean(),
+                "accuracy": (proba.argmax(axis=1) == y).mean(),
+                "ece": metrics.expected_calibration_error(y, proba),
+            }
+        )
+    if not rows:
+        raise StageError("no attribute is listed often enough to learn from")
+
+    model, results = run.paths.model(*MODEL), run.paths.results(STAGE)
+    imputer.save(model, preset=run.preset, dimensions=[data.image.shape[1], data.text.shape[1]])
+    inferred = {"product_key": table["product_key"]}
+    for name, (value, confidence) in imputer.infer(data.image, data.text).items():
+        inferred[f"inferred_{name}"] = value
+        inferred[f"inferred_{name}_confidence"] = confidence.round(4)
+    target = run.paths.data / "inferred_attributes.csv"
+    write_csv(pd.DataFrame(inferred), target)
+    write_csv(pd.DataFrame(rows), results)
+    for path in (model, target, results):
+        record(path, run, data.inputs, time.monotonic() - started)
+    columns = ("n_test", "majority_accuracy", "accuracy")
+    lines = [[row["attribute"], *(f"{row[name]:.3g}" for name in columns)] for row in rows]
+    print(aligned([["attribute", "test products", "most frequent", "accuracy"], *lines]))
+    print(f"{len(table):,} products in {target}; scores in {results}")
 
 
 if __name__ == "__main__":
-    from common.cli import run
-
-    run(main)
+    cli.run(main)

@@ -1,7 +1,7 @@
-"""Engines that answer prompts: llama.cpp in this process, transformers, an OpenAI server's API.
+"""LLM engines: llama.cpp in this process, transformers, any server with OpenAI's interface.
 
-An engine is called with requests (:class:`attributes.prompts.Request`) and yields each with its
-reply, as replies arrive. ``engine.model`` names the model; answers are kept under that name.
+An engine is called with questions (:class:`attributes.prompts.Request`) and yields each with its
+reply, as replies arrive. ``engine.model`` names the model; replies are cached under that name.
 
 =============  ==================================  ==============================================
 engine         model                               replies are held to the schema by
@@ -12,26 +12,21 @@ openai         what the server at --base-url has   the server's structured outpu
 =============  ==================================  ==============================================
 """
 
-from __future__ import annotations
-
 import argparse
+import contextlib
 import os
 import queue
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from attributes.llm_cache import Reply
-from common import presets, runtime
+from common import cli, presets, runtime
 from common.artifacts import RunConfig, StageError, fingerprint
 
-if TYPE_CHECKING:
-    from attributes.prompts import Request
-
-ENGINES = ("llamacpp", "transformers", "openai")
-_OF_PRESET = {"embedded": "llamacpp", "study": "transformers", "best": "openai"}
+ENGINE_OF_PRESET = {"embedded": "llamacpp", "study": "transformers", "best": "openai"}
 
 # Tokens of one conversation: prompt with examples (about 600), text (at most 400), reply (152).
 CONTEXT = 1280
@@ -43,11 +38,26 @@ TIMEOUT_SECONDS, ATTEMPTS = 120, 6
 _RETRY = {"temperature": 0.7, "seed": 1}
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+class Question(Protocol):
+    """What an engine needs of a request; pydantic, behind it, is not needed for ``--help``."""
+
+    description: str
+    names: tuple[str, ...]
+    messages: list[dict[str, str]]
+    schema: dict
+    grammar: str
+    max_tokens: int
+
+
+Answers = Iterator[tuple[Question, Reply]]
+
+
+def add_arguments(parser: argparse.ArgumentParser, limit: bool = False) -> None:
+    """Adds ``--engine``, ``--base-url``, ``--parallel``, ``--llm``; with ``limit`` its bound."""
     group = parser.add_argument_group("language model")
     group.add_argument(
         "--engine",
-        choices=ENGINES,
+        choices=tuple(ENGINE_OF_PRESET.values()),
         help="what runs it (embedded: llamacpp; study: transformers; best: openai)",
     )
     group.add_argument(
@@ -63,41 +73,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="texts asked at once: slots, batch size or open requests (8)",
     )
+    if limit:
+        text = "ask about N texts at most, spread over the table; the rules read all (no limit)"
+        group.add_argument("--llm-limit", type=cli.positive, metavar="N", help=text)
     presets.add_arguments(parser, "llm")
 
 
 def load_engine(
     run: RunConfig, engine: str | None = None, base_url: str | None = None, parallel: int = 8
-) -> LlamaCpp | Transformers | OpenAICompatible:
+) -> Callable[..., Answers]:
     """The engine of that name, or the preset's. Raises StageError for a model that is not there."""
-    name = engine or _OF_PRESET[run.preset]
+    name = engine or ENGINE_OF_PRESET[run.preset]
     if name == "openai":
         return OpenAICompatible(base_url, run.llm, parallel)
     model = presets.llm_source(run.preset, run.llm)
-    if (name == "llamacpp") != model.endswith(".gguf"):
-        wanted, other = (
-            ("a GGUF file", "transformers")
-            if name == "llamacpp"
-            else ("a model folder or a hub name", "llamacpp")
-        )
-        raise StageError(
-            f"--engine {name} runs {wanted}, not {model}; give one with --llm, "
-            f"or use --engine {other}"
-        )
-    if name == "llamacpp":
+    if name == "llamacpp" and model.endswith(".gguf"):
         return LlamaCpp(Path(model), parallel)
-    return Transformers(model, run.device, parallel)
-
-
-# --- llama.cpp ---------------------------------------------------------------------------------
+    if name == "transformers" and not model.endswith(".gguf"):
+        return Transformers(model, run.device, parallel)
+    kinds = {"llamacpp": "a GGUF file", "transformers": "a model folder or a hub name"}
+    (other,) = kinds.keys() - {name}
+    raise StageError(
+        f"--engine {name} runs {kinds[name]}, not {model}; give one with --llm, "
+        f"or use --engine {other}"
+    )
 
 
 class LlamaCpp:
     """llama.cpp's server inside this process, with ``parallel`` slots that are decoded together.
 
     Each slot keeps the prompt's shared beginning in its cache; of few questions not all slots are
-    used. Source:
-    https://github.com/xorbitsai/xllamacpp
+    used. Source: https://github.com/xorbitsai/xllamacpp
     """
 
     def __init__(self, path: Path, parallel: int = 8):
@@ -124,52 +130,42 @@ class LlamaCpp:
         self.model = f"{path.name}:{fingerprint(path)[:12]}"
         self._slots = settings.n_parallel
 
-    @property
-    def base_url(self) -> str:
-        """Where the same server listens for OpenAI-compatible requests, on loopback."""
-        return f"{self._servers[0].listening_address}/v1"
-
-    def __call__(self, requests: Iterable[Request], retry: bool = False) -> Iterator:
+    def __call__(self, questions: Iterable[Question], retry: bool = False) -> Answers:
         # Like questions together: a slot's cache then holds the examples that the next one needs.
-        alike = sorted(requests, key=lambda request: request.wanted)
+        alike = sorted(questions, key=lambda question: question.names)
         slots = min(self._slots, 1 + len(alike) // WORTH_A_SLOT)
         free = queue.SimpleQueue()
-        for _ in range(slots):
-            for server in self._servers:
-                free.put(server)
+        for server in self._servers * slots:
+            free.put(server)
 
-        def ask(request: Request) -> Reply:
+        def ask(question: Question) -> Reply:
             server = free.get()
             try:
-                return self._ask(server, request, retry)
+                choice = self._complete(server, question, retry)["choices"][0]
             finally:
                 free.put(server)
+            return Reply(choice["message"]["content"] or "", choice["finish_reason"] == "length")
 
         return _concurrently(ask, alike, slots * len(self._servers))
 
-    def tokens(self, request: Request) -> tuple[int, int]:
+    def tokens(self, question: Question) -> tuple[int, int]:
         """How many tokens a question has, with all that goes before it, and its reply."""
-        usage = self._answer(self._servers[0], request, retry=False)["usage"]
+        usage = self._complete(self._servers[0], question, retry=False)["usage"]
         return usage["prompt_tokens"], usage["completion_tokens"]
 
-    def _ask(self, server, request: Request, retry: bool) -> Reply:
-        choice = self._answer(server, request, retry)["choices"][0]
-        return Reply(choice["message"]["content"] or "", choice["finish_reason"] == "length")
-
-    def _answer(self, server, request: Request, retry: bool) -> dict:
-        body = {
-            "messages": request.messages,
-            "grammar": request.grammar,
-            "max_tokens": request.max_tokens,
-            **(_RETRY if retry else {"temperature": 0}),
-        }
-        answer = server.handle_chat_completions(body)
-        if "choices" not in answer:
-            raise StageError(f"llama.cpp refused a request: {answer.get('error', answer)}")
-        return answer
-
-
-# --- transformers ------------------------------------------------------------------------------
+    def _complete(self, server, question: Question, retry: bool) -> dict:
+        completion = server.handle_chat_completions(
+            {
+                "messages": question.messages,
+                "grammar": question.grammar,
+                "max_tokens": question.max_tokens,
+                **(_RETRY if retry else {"temperature": 0}),
+            }
+        )
+        if "choices" not in completion:
+            reason = completion.get("error", completion)
+            raise StageError(f"llama.cpp refused a request: {reason}")
+        return completion
 
 
 class Transformers:
@@ -185,56 +181,52 @@ class Transformers:
             self._tokenizer = AutoTokenizer.from_pretrained(name, padding_side="left")
             self._network = AutoModelForCausalLM.from_pretrained(name, dtype="auto").to(device)
         except (OSError, ValueError) as error:
-            reason = " ".join(str(error).split())[:200]
             raise StageError(
-                f"--llm: wanted the weights of {name}, looked there and in the hub ({reason}); "
-                "give a local folder with --llm PATH, or use --preset embedded"
+                f"--llm: wanted the weights of {name}, looked there and in the hub "
+                f"({_in_one_line(error)}); give a local folder with --llm PATH, "
+                "or use --preset embedded"
             ) from error
         self._network.eval()
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
         self.model, self.parallel = name, parallel
 
-    def __call__(self, requests: Iterable[Request], retry: bool = False) -> Iterator:
+    def __call__(self, questions: Iterable[Question], retry: bool = False) -> Answers:
         # The longest first: what does not fit into memory shows at once.
-        waiting = iter(sorted(requests, key=lambda request: len(request.description), reverse=True))
+        waiting = iter(sorted(questions, key=lambda question: -len(question.description)))
         while batch := list(islice(waiting, self.parallel)):
-            yield from zip(batch, self._ask(batch, retry), strict=True)
+            yield from zip(batch, self._replies(batch, retry), strict=True)
 
-    def _ask(self, batch: list[Request], retry: bool) -> list[Reply]:
+    def _replies(self, batch: list[Question], retry: bool) -> list[Reply]:
         import torch
 
         prompts = self._tokenizer.apply_chat_template(
-            [request.messages for request in batch],
+            [question.messages for question in batch],
             add_generation_prompt=True,
             padding=True,
             return_dict=True,
             return_tensors="pt",
         ).to(self._network.device)
-        choose = {"do_sample": False}
+        sampling = {"do_sample": False}
         if retry:
             torch.manual_seed(_RETRY["seed"])
-            choose = {"do_sample": True, "temperature": _RETRY["temperature"]}
+            sampling = {"do_sample": True, "temperature": _RETRY["temperature"]}
         with torch.inference_mode():
-            whole = self._network.generate(
+            tokens = self._network.generate(
                 **prompts,
-                **choose,
-                max_new_tokens=max(request.max_tokens for request in batch),
+                **sampling,
+                max_new_tokens=max(question.max_tokens for question in batch),
                 pad_token_id=self._tokenizer.pad_token_id,
             )
-        replies = whole[:, prompts["input_ids"].shape[1] :]
-        ends = self._network.generation_config.eos_token_id
-        ends = torch.tensor(ends if isinstance(ends, list) else [ends], device=replies.device)
-        ended = torch.isin(replies, ends).any(dim=1).tolist()
-        texts = self._tokenizer.batch_decode(replies, skip_special_tokens=True)
-        return [Reply(text, not end) for text, end in zip(texts, ended, strict=True)]
-
-
-# --- OpenAI-compatible servers -----------------------------------------------------------------
+        tokens = tokens[:, prompts["input_ids"].shape[1] :]
+        ends = torch.tensor(self._network.generation_config.eos_token_id, device=tokens.device)
+        complete = torch.isin(tokens, ends).any(dim=1).tolist()
+        texts = self._tokenizer.batch_decode(tokens, skip_special_tokens=True)
+        return [Reply(text, not whole) for text, whole in zip(texts, complete, strict=True)]
 
 
 class OpenAICompatible:
-    """Any server with OpenAI's chat completions: vLLM, llama.cpp, a hosted one.
+    """Any server with OpenAI's chat completions: vLLM, llama.cpp, a hosted service.
 
     ``model`` may be None when the server has one model. The client waits and tries again after
     429, 5xx, timeouts and broken connections, ATTEMPTS times in all.
@@ -248,82 +240,71 @@ class OpenAICompatible:
             )
         import openai
 
-        self._errors = openai
+        self._error, self._url, self.parallel = openai.OpenAIError, base_url, parallel
         self._client = openai.OpenAI(
             base_url=base_url,
             api_key=os.environ.get(KEY_VARIABLE) or "none",
             timeout=TIMEOUT_SECONDS,
             max_retries=ATTEMPTS - 1,
         )
-        self._where = base_url
         self.model = model or self._only_model()
-        self.parallel = parallel
 
     def _only_model(self) -> str:
-        with self._reported():
-            names = [one.id for one in self._client.models.list()]
+        with self._one_line_errors():
+            names = [model.id for model in self._client.models.list()]
         if len(names) != 1:
-            raise StageError(f"{self._where} has the models {names}; name one with --llm")
+            raise StageError(f"{self._url} has the models {names}; name one with --llm")
         return names[0]
 
-    def __call__(self, requests: Iterable[Request], retry: bool = False) -> Iterator:
-        return _concurrently(lambda request: self._ask(request, retry), requests, self.parallel)
+    def __call__(self, questions: Iterable[Question], retry: bool = False) -> Answers:
+        return _concurrently(lambda question: self._ask(question, retry), questions, self.parallel)
 
-    def _ask(self, request: Request, retry: bool) -> Reply:
-        schema = {"name": "attributes", "strict": True, "schema": request.schema}
-        with self._reported():
-            answer = self._client.chat.completions.create(
+    def _ask(self, question: Question, retry: bool) -> Reply:
+        schema = {"name": "attributes", "strict": True, "schema": question.schema}
+        with self._one_line_errors():
+            completion = self._client.chat.completions.create(
                 model=self.model,
-                messages=request.messages,
+                messages=question.messages,
                 response_format={"type": "json_schema", "json_schema": schema},
-                max_tokens=request.max_tokens,
+                max_tokens=question.max_tokens,
                 **(_RETRY if retry else {"temperature": 0}),
             )
-        if not getattr(answer, "choices", None):
+        if not getattr(completion, "choices", None):
             return Reply("", cut=False)
-        choice = answer.choices[0]
+        choice = completion.choices[0]
         return Reply(choice.message.content or "", choice.finish_reason == "length")
 
-    def _reported(self):
-        return _Reported(self._errors.OpenAIError, self._where)
-
-
-class _Reported:
-    """Turns what the client gives up on into one line."""
-
-    def __init__(self, kind: type[Exception], where: str):
-        self.kind, self.where = kind, where
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
-        if isinstance(error, self.kind):
-            reason = " ".join(str(error).split())[:200]
+    @contextlib.contextmanager
+    def _one_line_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except self._error as error:
             raise StageError(
-                f"the server at {self.where} does not answer: {reason}; "
+                f"the server at {self._url} does not answer: {_in_one_line(error)}; "
                 "the answers so far are kept, run the same command again"
             ) from error
 
 
-# --- shared ------------------------------------------------------------------------------------
+def _in_one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def _concurrently(
-    ask: Callable[[Request], Reply], requests: Iterable[Request], workers: int
-) -> Iterator[tuple[Request, Reply]]:
-    """Asks ``workers`` requests at a time and yields each with its reply, as replies arrive."""
-    waiting = iter(requests)
+    ask: Callable[[Question], Reply], questions: Iterable[Question], workers: int
+) -> Answers:
+    """Asks ``workers`` questions at a time and yields each with its reply, as replies arrive."""
+    waiting = iter(questions)
     with ThreadPoolExecutor(workers) as pool:
         # Two a worker keep all busy; submitting all at once would answer on after Ctrl-C.
-        running = {pool.submit(ask, one): one for one in islice(waiting, 2 * workers)}
+        running = {
+            pool.submit(ask, question): question for question in islice(waiting, 2 * workers)
+        }
         try:
             while running:
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
                     yield running.pop(future), future.result()
-                    for one in islice(waiting, 1):
-                        running[pool.submit(ask, one)] = one
+                    for question in islice(waiting, 1):
+                        running[pool.submit(ask, question)] = question
         finally:
             for future in running:
                 future.cancel()

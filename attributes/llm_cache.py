@@ -1,21 +1,23 @@
-"""What LLMs have answered: an append-only file of JSON lines, so that nothing is asked twice.
+"""The cache of an LLM's replies: append-only JSON lines, so that no question is asked twice.
 
 A line holds model, key (of prompt, schema and text), reply, and whether the token limit cut it.
-Lines are written whole, as the answers arrive. A process killed while writing leaves at most one
+Lines are written whole, as the replies arrive. A process killed while writing leaves at most one
 torn last line: it is cut off when the file is next opened, and that one question asked again.
 """
 
 import errno
 import fcntl
 import json
+import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from tqdm import tqdm
-
 from common.artifacts import StageError
+from common.runtime import Progress
+
+log = logging.getLogger(__name__)
 
 
 class Reply(NamedTuple):
@@ -25,21 +27,20 @@ class Reply(NamedTuple):
     cut: bool
 
 
-class Answers:
-    """The answers of one model, by key. Use it in a ``with`` block; one process at a time.
+class ReplyCache(dict[str, Reply]):
+    """The replies of one model, by key. Use it in a ``with`` block; one process at a time.
 
-    Raises StageError when another process has the file open, or the disk is full. Lines in the
-    middle that cannot be read are counted in ``unreadable`` and their questions asked again.
+    Raises StageError when another process has the file open, or the disk is full. Of lines in the
+    middle that cannot be read the questions are asked again.
     """
 
     def __init__(self, path: Path, model: str):
+        super().__init__()
         self.path, self.model = path, model
-        self.unreadable = 0
-        self._replies: dict[str, Reply] = {}
 
-    def __enter__(self) -> "Answers":
+    def __enter__(self) -> "ReplyCache":
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        # Unbuffered: once written, an answer survives a kill.
+        # Unbuffered: once written, a reply survives a kill.
         self._file = self.path.open("ab", buffering=0)
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -56,76 +57,66 @@ class Answers:
         self._file.close()
 
     def _load(self) -> None:
-        whole = 0
+        size = unreadable = 0
         with self.path.open("rb") as lines:
             for line in lines:
                 if not line.endswith(b"\n"):
-                    self._file.truncate(whole)
+                    self._file.truncate(size)
                     break
-                whole += len(line)
+                size += len(line)
                 try:
                     entry = json.loads(line)
                     if entry["model"] == self.model:
-                        self._replies[entry["key"]] = Reply(str(entry["reply"]), bool(entry["cut"]))
+                        self[entry["key"]] = Reply(str(entry["reply"]), bool(entry["cut"]))
                 except (ValueError, TypeError, KeyError):
-                    self.unreadable += 1
-
-    def __contains__(self, key: str) -> bool:
-        return key in self._replies
-
-    def __getitem__(self, key: str) -> Reply:
-        return self._replies[key]
-
-    def __len__(self) -> int:
-        return len(self._replies)
+                    unreadable += 1
+        if unreadable:
+            log.warning("%s: %d lines cannot be read; they are asked again", self.path, unreadable)
 
     def add(self, key: str, reply: Reply) -> None:
         entry = {"model": self.model, "key": key, "reply": reply.text, "cut": reply.cut}
         line = json.dumps(entry).encode() + b"\n"
-        whole = self._file.seek(0, os.SEEK_END)
+        size = self._file.seek(0, os.SEEK_END)
         try:
             if self._file.write(line) < len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
-            self._file.truncate(whole)
+            self._file.truncate(size)
             raise StageError(
                 f"cannot write {self.path} ({error.strerror}); the answers so far are kept, "
                 "make room and run the same command again"
             ) from error
-        self._replies[key] = reply
+        self[key] = reply
 
 
-def complete(
-    answers: Answers,
+def ask_missing(
+    cache: ReplyCache,
     requests: Iterable,
     engine: Callable[[list], Iterator[tuple[object, Reply]]],
     valid: Callable[[Reply], bool],
 ) -> dict[str, int]:
-    """Asks the engine what is not answered yet, and stores each reply as it arrives.
+    """Asks the engine what the cache does not hold, and adds each reply as it arrives.
 
     A reply that is not ``valid`` is asked for once more, with some randomness; what comes then is
-    stored as it is. Returns counts: known, asked, retried, invalid, cut.
+    added as it is. Returns counts: known, asked, retried, invalid, cut.
     """
-    wanted = {request.key: request for request in requests}
-    missing = [request for key, request in wanted.items() if key not in answers]
-    counts = {"known": len(wanted) - len(missing), "asked": len(missing), "retried": 0}
-    again = []
-    if missing:
-        bar = tqdm(
-            total=len(missing), desc=f"asking {answers.model}", unit=" texts", smoothing=0.05
-        )
-        with bar:
-            for request, reply in engine(missing):
-                if valid(reply):
-                    answers.add(request.key, reply)
-                else:
-                    again.append(request)
-                bar.update()
-    counts["retried"] = len(again)
-    if again:
-        for request, reply in engine(again, retry=True):
-            answers.add(request.key, reply)
-    replies = [answers[key] for key in wanted]
-    counts["invalid"] = sum(not valid(reply) for reply in replies)
-    counts["cut"] = sum(reply.cut for reply in replies)
-    return counts
+    distinct = {request.key: request for request in requests}
+    missing = [request for key, request in distinct.items() if key not in cache]
+    retries = []
+    with Progress(what=f"asking {cache.model}", total=len(missing), unit="texts") as progress:
+        for request, reply in engine(missing) if missing else ():
+            if valid(reply):
+                cache.add(request.key, reply)
+            else:
+                retries.append(request)
+            progress.update()
+    for request, reply in engine(retries, retry=True) if retries else ():
+        cache.add(request.key, reply)
+    replies = [cache[key] for key in distinct]
+    return {
+        "known": len(distinct) - len(missing),
+        "asked": len(missing),
+        "retried": len(retries),
+        "invalid": sum(not valid(reply) for reply in replies),
+        "cut": sum(reply.cut for reply in replies),
+    }

@@ -1,31 +1,54 @@
-"""Normal values: what a listing says of a garment, in a controlled vocabulary.
+"""Normalisation: what a listing says of a garment, as values of a closed vocabulary.
 
-``100% Pure COTTON jersey`` is cotton, ``half sleeves`` are short sleeves. Each value comes with
-the words it was read from. The vocabulary and its synonyms are in :mod:`attributes.normal_words`;
-here is what a list of synonyms cannot say: which of several mentions counts, and which do not
-speak of the garment (*do not iron on print*, *mesh lining*, *team it with a striped shirt*).
+``100% Pure COTTON jersey`` is cotton, ``half sleeves`` are short sleeves. The values and their
+synonyms are in :mod:`attributes.vocabulary`; here is what a list of synonyms cannot say: which of
+several mentions counts, and which do not describe the garment (*do not iron on print*, *mesh
+lining*, *team it with a striped shirt*).
 """
 
 import re
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
-from attributes import normal_words as words
+from pydantic import ConfigDict, StringConstraints, create_model
+
+from attributes import vocabulary
 from attributes.rules import item, name_key, whole_words
+from attributes.vocabulary import FIBRES, NORMAL_VALUES
 
-NAMES = ("fabric", "care", "fit", "pattern", "sleeve", "neck", "length", "occasion")
+MOST_FIBRES = 6  # of a composition; cloth has two or three
+NAME_CHARACTERS = 60
+PURE = 90  # percent of one fibre from which on the fabric has its name
+COMPOSITION_SPAN, FAR = 90, 60  # characters
+
+_Name = Annotated[str, StringConstraints(strip_whitespace=True, max_length=NAME_CHARACTERS)]
+_FIBRE = rf"({'|'.join(FIBRES)}) \d{{1,3}}(\.\d+)?"
+_FIBRE_LIST = rf"^({_FIBRE}(, {_FIBRE}){{0,{MOST_FIBRES - 1}}})?$"
+
+# The schema of a listing's normal values, empty where the text says nothing; ValueError for what
+# is not of it. brand: as the catalogue spells it. fibres: with percent, "cotton 60, polyester 40".
+# item: the garment, in the singular. The others are of the vocabulary.
+NormalizedAttributes = create_model(
+    "NormalizedAttributes",
+    __config__=ConfigDict(extra="forbid", frozen=True),
+    brand=(_Name, ""),
+    fibres=(Annotated[str, StringConstraints(pattern=_FIBRE_LIST)], ""),
+    **{name: (Literal[("", *values)], "") for name, values in NORMAL_VALUES.items()},
+    item=(_Name, ""),
+)
+COLUMNS = {name: f"normal_{name}" for name in NormalizedAttributes.model_fields}
 
 
 class Mention(NamedTuple):
-    """value: of the vocabulary. found: the words of the text. start: where they stand."""
+    """value: of the vocabulary. words: of the text. start: where they stand."""
 
     value: str
-    found: str
+    words: str
     start: int
 
 
 class Fibre(NamedTuple):
-    """A part of a composition; percent is 0 where the text gives none."""
+    """A part of a composition, in percent."""
 
     name: str
     percent: float
@@ -33,136 +56,137 @@ class Fibre(NamedTuple):
 
 NOTHING = Mention("", "", -1)
 
-_VALUES = {
-    name: {value: whole_words(ways) for value, ways in values.items()}
-    for name, values in words.NORMAL.items()
-}
-_FIBRES = {name: whole_words(ways) for name, ways in words.FIBRES.items()}
-_ANY_FIBRE = "|".join("".join(ways.split("\n")) for ways in words.FIBRES.values())
+
+def _patterns(values: Mapping[str, str]) -> dict[str, re.Pattern]:
+    return {value: whole_words(synonyms) for value, synonyms in values.items()}
+
+
+_VALUES = {name: _patterns(values) for name, values in NORMAL_VALUES.items()}
+_FIT_IN_TITLE, _FIT_OF_LEGS = _patterns(vocabulary.FIT_IN_TITLE), _patterns(vocabulary.FIT_OF_LEGS)
+_FIBRES, _ANY_FIBRE = _patterns(FIBRES), "|".join(FIBRES.values())
 _PERCENT = r"(?P<{}>\d{{1,3}}(?:\.\d+)?) ?(?:%|percent|per cent)"
 _COMPOSITION = whole_words(
     rf"{_PERCENT.format('before')},? ?(?:of )?(?:\w{{1,20}} ){{0,4}}?(?P<first>{_ANY_FIBRE})",
     rf"(?P<second>{_ANY_FIBRE}) ?[:(]? ?{_PERCENT.format('after')}",
 )
-_FIT_IN_TITLE, _FIT_OF_LEGS = (
-    {value: whole_words(ways) for value, ways in values.items()}
-    for values in (words.FIT_IN_TITLE, words.FIT_OF_LEGS)
-)
-_STRAPS, _STRAPPED = whole_words(words.STRAPS), whole_words(words.STRAPPED)
-_NOT_CARE = whole_words(words.NOT_CARE)
-_NOT_OF_IT = whole_words(words.NOT_OF_IT)
-_TOGETHER_WITH = re.compile(words.TOGETHER_WITH, re.IGNORECASE)
+_STRAPS, _STRAPPED = whole_words(vocabulary.STRAPS), whole_words(vocabulary.STRAPPED)
+_NOT_CARE, _NOT_OF_IT = whole_words(vocabulary.NOT_CARE), whole_words(vocabulary.NOT_OF_IT)
+_TOGETHER_WITH = re.compile(vocabulary.TOGETHER_WITH, re.IGNORECASE)
 
 
-def read(title: str, description: str, brand: str = "") -> dict[str, Mention]:
-    """The value of each attribute of :data:`NAMES`; ``NOTHING`` where the text names none.
+def normalize_text(
+    title: str, description: str, words: Mapping[str, str], spelling: Mapping[str, str]
+) -> NormalizedAttributes:
+    """What the text says. words: of :func:`attributes.rules.read`; spelling: of brands, of
+    :func:`attributes.rules.spellings`."""
+    mentions = find_mentions(title, description, words["brand"])
+    return _normalized(mentions, words, f"{title}. {description}", spelling)
 
-    ``brand``: as the text writes it; the *Polo* of U.S. Polo Assn. is no collar.
+
+def normalize_words(words: Mapping[str, str], spelling: Mapping[str, str]) -> NormalizedAttributes:
+    """What the words say that a model gave for the attributes of its schema."""
+    named = {**words, "item": item(words["item"], "") or words["item"]}
+    return _normalized(mentions_of_words(words), named, words["material"], spelling)
+
+
+def _normalized(mentions, words, text, spelling) -> NormalizedAttributes:
+    fibres = [fibre for fibre in composition(text) if 0 < fibre.percent <= 100]
+    names = {"brand": spell_brand(words["brand"], spelling), "item": singular(words["item"])}
+    return NormalizedAttributes(
+        fibres=", ".join(f"{fibre.name} {fibre.percent:g}" for fibre in fibres[:MOST_FIBRES]),
+        # What is longer is no name; the words as found keep it.
+        **{name: text if len(text) <= NAME_CHARACTERS else "" for name, text in names.items()},
+        **{name: mention.value for name, mention in mentions.items()},
+    )
+
+
+def find_mentions(title: str, description: str, brand: str = "") -> dict[str, Mention]:
+    """The mention that counts for each attribute of the vocabulary; ``NOTHING`` where none does.
+
+    brand: as the text writes it; the *Polo* of U.S. Polo Assn. is no collar.
     """
     if brand:
-        title, description = (
-            _blanked(text, re.compile(re.escape(brand))) for text in (title, description)
-        )
-    about = _TOGETHER_WITH.sub(_spare_own, f"{title}. {description}")
-    garment = _blanked(about, _NOT_OF_IT)
-    strapped = any(_STRAPPED.fullmatch(item(*each)) for each in ((title, ""), ("", description)))
-    cut = _blanked(garment, _STRAPS) if strapped else garment
-    found = {name: _first(name, cut) for name in ("sleeve", "neck", "length")}
-    found["fit"] = _fit(title, garment)
-    found["pattern"] = _pattern(title, garment)
-    found["occasion"] = _first("occasion", title) if title else NOTHING
-    if not found["occasion"].value:
-        found["occasion"] = _first("occasion", garment)
-    found["fabric"] = _fabric(garment)
-    found["care"] = _first("care", _blanked(description, _NOT_CARE))
-    return {name: found[name] for name in NAMES}
+        name = re.compile(re.escape(brand))
+        title, description = _blank(title, name), _blank(description, name)
+    garment = _blank(_TOGETHER_WITH.sub(_blank_others, f"{title}. {description}"), _NOT_OF_IT)
+    items = item(title, ""), item("", description)
+    strapped = any(map(_STRAPPED.fullmatch, items))
+    cut = _blank(garment, _STRAPS) if strapped else garment
+    mentions = {name: _first(_VALUES[name], garment) for name in ("fit", "pattern", "occasion")}
+    mentions |= {name: _first(_VALUES[name], cut) for name in ("sleeve", "neck", "length")}
+    # A title names the pattern of the whole; a description goes on to the logo on the sleeve.
+    titled = {name: _first(_VALUES[name], title) for name in ("pattern", "occasion")}
+    mentions |= {name: mention for name, mention in titled.items() if mention.value}
+    if not mentions["fit"].value:
+        in_title = _first(_FIT_IN_TITLE, title)
+        mentions["fit"] = in_title if in_title.value else _first(_FIT_OF_LEGS, garment)
+    mentions["fabric"] = _fabric(garment)
+    mentions["care"] = _first(_VALUES["care"], _blank(description, _NOT_CARE))
+    return mentions
 
 
-def of_words(said: Mapping[str, str]) -> dict[str, Mention]:
+def mentions_of_words(words: Mapping[str, str]) -> dict[str, Mention]:
     """The same, of the words that a model gave for ``style``, ``material`` and ``care``."""
-    found = read("", f"{said['style']}, {said['material']}")
-    return {**found, "care": read("", said["care"])["care"]}
+    mentions = find_mentions("", f"{words['style']}, {words['material']}")
+    return mentions | {"care": find_mentions("", words["care"])["care"]}
 
 
-def brand(found: str, spelling: Mapping[str, str]) -> str:
+def spell_brand(name: str, spelling: Mapping[str, str]) -> str:
     """A brand as the catalogue spells it, if it does (:func:`attributes.rules.spellings`)."""
-    return spelling.get(name_key(found), found)
+    return spelling.get(name_key(name), name)
 
 
-def singular(found: str) -> str:
+def singular(garment: str) -> str:
     """The name of a garment in lower case and, but for pairs, in the singular."""
-    name = " ".join(found.lower().replace("-", " ").split())
-    stem, last = name.rpartition(" ")[::2]
-    if last not in words.PAIRS:
-        last = words.PLURALS.get(last, last if last.endswith("ss") else last.removesuffix("s"))
+    name = " ".join(garment.lower().replace("-", " ").split())
+    stem, _, last = name.rpartition(" ")
+    if last not in vocabulary.PAIRS:
+        regular = last if last.endswith("ss") else last.removesuffix("s")
+        last = vocabulary.PLURALS.get(last, regular)
     return f"{stem} {last}".strip()
 
 
 def composition(text: str) -> list[Fibre]:
     """The fibres of a text with their percentages, in its order, each once."""
-    found: dict[str, float] = {}
+    percents: dict[str, float] = {}
     for hit in _COMPOSITION.finditer(text):
-        named = hit["first"] or hit["second"]
-        name = next(name for name, ways in _FIBRES.items() if ways.fullmatch(named))
-        found.setdefault(name, float(hit["before"] or hit["after"]))
-    return [Fibre(name, percent) for name, percent in found.items()]
+        words = hit["first"] or hit["second"]
+        name = next(name for name, pattern in _FIBRES.items() if pattern.fullmatch(words))
+        percents.setdefault(name, float(hit["before"] or hit["after"]))
+    return [Fibre(name, percent) for name, percent in percents.items()]
 
 
-def _first(name: str, text: str) -> Mention:
-    return _first_of(_VALUES[name], text)
-
-
-def _first_of(values: dict[str, re.Pattern], text: str) -> Mention:
+def _first(values: Mapping[str, re.Pattern], text: str) -> Mention:
     """The first mention of a value; of several at one place the longest."""
     hits = [
         (hit.start(), -len(hit[0]), value, hit[0])
-        for value, ways in values.items()
-        if (hit := ways.search(text))
+        for value, pattern in values.items()
+        if (hit := pattern.search(text))
     ]
-    if not hits:
-        return NOTHING
-    start, _, value, found = min(hits)
-    return Mention(value, found, start)
-
-
-def _fit(title: str, garment: str) -> Mention:
-    for found in (
-        _first("fit", garment),
-        _first_of(_FIT_IN_TITLE, title),
-        _first_of(_FIT_OF_LEGS, garment),
-    ):
-        if found.value:
-            return found
-    return NOTHING
-
-
-def _pattern(title: str, garment: str) -> Mention:
-    # A title names the pattern of the whole; a description goes on to the logo on the sleeve.
-    named = _first("pattern", title)
-    return named if named.value else _first("pattern", garment)
+    start, _, value, words = min(hits, default=(-1, 0, "", ""))
+    return Mention(value, words, start)
 
 
 def _fabric(garment: str) -> Mention:
-    """The stuff: the only fibre of a composition, else that a blend; else the first stuff named."""
+    """The only fibre of a composition, or that it is a blend; else the first fabric named."""
     hit = _COMPOSITION.search(garment)
-    named = _first("fabric", garment)
-    if hit and not (named.value and named.start < hit.start() - words.FAR):
-        fibres = composition(garment[hit.start() : hit.start() + words.COMPOSITION_SPAN])
+    named = _first(_VALUES["fabric"], garment)
+    if hit and not (named.value and named.start < hit.start() - FAR):
+        fibres = composition(garment[hit.start() : hit.start() + COMPOSITION_SPAN])
         main = max(fibres, key=lambda fibre: fibre.percent)
-        stuff = words.FABRIC_OF.get(main.name, main.name)
-        if main.percent < words.PURE:
+        fabric = vocabulary.FABRIC_OF.get(main.name, main.name)
+        if main.percent < PURE:
             return Mention("blended", hit[0], hit.start())
-        if stuff in words.NORMAL["fabric"]:
-            return Mention(stuff, hit[0], hit.start())
+        if fabric in NORMAL_VALUES["fabric"]:
+            return Mention(fabric, hit[0], hit.start())
     return named
 
 
-def _spare_own(hit: re.Match) -> str:
-    """Blanks what the garment is worn with, not what names the garment before it."""
-    own = hit["own"] or ""
-    return own + " " * (len(hit[0]) - len(own))
+def _blank_others(hit: re.Match) -> str:
+    """Spaces for what the garment is worn with, not for what names the garment before it."""
+    return (hit["garment"] or "").ljust(len(hit[0]))
 
 
-def _blanked(text: str, pattern: re.Pattern) -> str:
+def _blank(text: str, pattern: re.Pattern) -> str:
     """The text with spaces for what matches, so that places stay."""
     return pattern.sub(lambda hit: " " * len(hit[0]), text)

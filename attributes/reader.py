@@ -1,4 +1,4 @@
-"""The attributes of a listing: who reads what, grounding, and the columns they become.
+"""Attributes of listings: who reads which, grounding in the text, and the columns they become.
 
 Two readers fill them. The rules (:mod:`attributes.rules`) read what a closed vocabulary can; the
 LLM (:mod:`attributes.prompts`) is asked, once per distinct text, for what they leave empty
@@ -7,11 +7,6 @@ LLM leaves empty).
 
 Whatever an LLM says that is not in the text, in those words, is dropped and counted; so a text
 that gives orders spoils at most its own row, with its own words.
-
-    python -m attributes.reader --evaluate --data-dir data/kaggle14k --raw-dir PATH
-
-holds both readers to what the Fashion catalogue lists of its test products
-(:mod:`experiments.attribute_extraction`); it needs stage 1's ``merged_dataset.csv``.
 """
 
 import re
@@ -22,30 +17,36 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 import pandas as pd
-from tqdm import tqdm
 
-from attributes import listing, rules
-from attributes.listing import Listing
+from attributes import rules
 from attributes.llm_cache import Reply
+from attributes.normalize import (
+    COLUMNS,
+    NormalizedAttributes,
+    normalize_text,
+    normalize_words,
+)
 from attributes.prompts import DESCRIPTION_BYTES, NAMES, Request, parse, request
 from common.product_table import listing_text
+from common.results import aligned
+from common.runtime import Progress
 
 # What ``ask="gaps"`` leaves to the LLM. Material, care and style have a closed wording: where the
 # rules find none there mostly is none, and a small model, asked all the same, answers "zip".
 GAP_ATTRIBUTES = ("brand", "item", "other")
-COLUMNS = {name: "llm_main_item" if name == "item" else f"llm_{name}" for name in NAMES}
+WORD_COLUMNS = {name: "llm_main_item" if name == "item" else f"llm_{name}" for name in NAMES}
+READERS = ("rules", "llm", "nobody")
 
 _WORD = re.compile(r"[^\W_]+|%")
 
 
-def gaps(found: Mapping[str, str], house_brand: bool) -> tuple[str, ...]:
+def gaps(words: Mapping[str, str], house_brand: bool) -> tuple[str, ...]:
     """The attributes of ``GAP_ATTRIBUTES`` that the rules left empty.
 
     A catalogue that has one house brand does not name it in its texts.
     """
-    return tuple(
-        name for name in GAP_ATTRIBUTES if not found[name] and not (name == "brand" and house_brand)
-    )
+    asked = GAP_ATTRIBUTES[1:] if house_brand else GAP_ATTRIBUTES
+    return tuple(name for name in asked if not words[name])
 
 
 def ground(value: str, text: str) -> tuple[str, list[str]]:
@@ -54,11 +55,11 @@ def ground(value: str, text: str) -> tuple[str, list[str]]:
     Each piece between commas must stand in the text, word for word, whatever its case, spacing
     and punctuation. Returns the grounded pieces joined by ", " and the list of the others.
     """
-    words, kept, dropped = _words(text), [], []
+    words, grounded, strange = _words(text), [], []
     for piece in re.split(r"[,;]", value):
         if bare := _words(piece).strip():
-            (kept if f" {bare} " in words else dropped).append(piece.strip())
-    return ", ".join(kept), dropped
+            (grounded if f" {bare} " in words else strange).append(piece.strip())
+    return ", ".join(grounded), strange
 
 
 def _words(text: str) -> str:
@@ -70,15 +71,17 @@ def _words(text: str) -> str:
 class Reading(NamedTuple):
     """What is known of one distinct text.
 
-    text: ``title. description``. found: what the rules read. request: None without a gap.
-    listing: the same in normal values. spelling: of the source's brands.
+    text: ``title. description``. words: of the rules. request: None without a gap, or where the
+    limit left it out (``skipped``). normalized: the same in normal values. spelling: of the
+    source's brands.
     """
 
     text: str
-    found: dict[str, str]
+    words: dict[str, str]
     request: Request | None
-    listing: Listing = Listing()
+    normalized: NormalizedAttributes = NormalizedAttributes()
     spelling: Mapping[str, str] = MappingProxyType({})
+    skipped: bool = False
 
 
 def read_texts(
@@ -86,65 +89,71 @@ def read_texts(
 ) -> tuple[list[Reading], list[int]]:
     """Reads each distinct text of the table with the rules, and prepares what to ask the LLM.
 
-    Returns the readings and, for each row of the table, the number of its reading. ``limit``
-    asks only about the first texts that need it.
+    Returns the readings and, for each row of the table, the number of its reading. Of more than
+    ``limit`` texts to ask about, so many are asked, spread evenly over the table.
     """
     brands, spelling = rules.gazetteers(table), rules.spellings_by_source(table)
-    house = {
-        source: len(set(brand)) == 1
-        for source, brand in table.groupby("dataset_source", sort=True)["brand"]
+    house_brands = {
+        source: len(set(names)) == 1 for source, names in table.groupby("dataset_source")["brand"]
     }
     numbers: dict[tuple[str, str], int] = {}
-    readings, rows, asked = [], [], 0
+    readings, rows = [], []
     columns = (table["dataset_source"], table["title"], table["description"], listing_text(table))
-    products = tqdm(zip(*columns, strict=True), "rules", len(table), leave=False, unit=" products")
+    products = Progress(zip(*columns, strict=True), "reading by rules", len(table), "products")
     for source, title, description, text in products:
         if (source, text) not in numbers:
             numbers[source, text] = len(readings)
-            found = rules.read(title, description, brands[source])
-            wanted = NAMES if ask == "all" else gaps(found, house[source])
-            asks = bool(wanted) and (limit is None or asked < limit)
-            asked += asks
-            question = request(title, description, wanted) if asks else None
-            normal = listing.of_text(title, description, found, spelling[source])
-            readings.append(Reading(text, found, question, normal, spelling[source]))
+            words = rules.read(title, description, brands[source])
+            names = NAMES if ask == "all" else gaps(words, house_brands[source])
+            question = request(title, description, names) if names else None
+            normalized = normalize_text(title, description, words, spelling[source])
+            readings.append(Reading(text, words, question, normalized, spelling[source]))
         rows.append(numbers[source, text])
+    gapped = [number for number, reading in enumerate(readings) if reading.request]
+    if limit is not None and limit < len(gapped):
+        chosen = {gapped[place * len(gapped) // limit] for place in range(limit)}
+        for number in set(gapped) - chosen:
+            readings[number] = readings[number]._replace(request=None, skipped=True)
     return readings, rows
 
 
 def grounded_values(request: Request, reply: Reply, text: str) -> tuple[dict[str, str], list[str]]:
     """What a reply says that the text says too, by attribute, and what was dropped."""
-    said, dropped = dict.fromkeys(NAMES, ""), []
-    answer = parse(reply)
-    if answer is not None:
-        for name in request.wanted:
-            said[name], strange = ground(getattr(answer, name), text)
+    values, dropped = dict.fromkeys(NAMES, ""), []
+    if (answer := parse(reply)) is not None:
+        for name in request.names:
+            values[name], strange = ground(getattr(answer, name), text)
             dropped += [f"{name}: {piece}" for piece in strange]
-    return said, dropped
+    return values, dropped
 
 
-def attribute_columns(reading: Reading, answers: Mapping[str, Reply], ask: str) -> dict[str, str]:
-    """The columns of one text: what was found in its words, in normal values, and by whom.
+def attribute_columns(reading: Reading, replies: Mapping[str, Reply], ask: str) -> dict[str, str]:
+    """The columns of one text: its words for each attribute, normal values, and who read them.
 
     ``llm_from`` says who filled which attribute: ``brand=rules material=llm``.
     """
-    said, dropped = dict.fromkeys(NAMES, ""), []
+    values, dropped = dict.fromkeys(NAMES, ""), []
     if reading.request:
-        said, dropped = grounded_values(reading.request, answers[reading.request.key], reading.text)
-    readers = {"rules": reading.found, "llm": said}
-    first, second = ("llm", "rules") if ask == "all" else ("rules", "llm")
-    row, sources = {}, []
-    for name in NAMES:
-        reader = first if readers[first][name] else second
-        row[COLUMNS[name]] = value = readers[reader][name]
-        if value:
-            sources.append(f"{name}={reader}")
-    stated = {name.removeprefix("llm_").replace("_", " "): value for name, value in row.items()}
+        reply = replies[reading.request.key]
+        values, dropped = grounded_values(reading.request, reply, reading.text)
+    order = [("rules", reading.words), ("llm", values)]
+    normalized = [reading.normalized, normalize_words(values, reading.spelling)]
+    if ask == "all":
+        order, normalized = order[::-1], normalized[::-1]
+    row, filled = {}, []
+    for name, column in WORD_COLUMNS.items():
+        reader, row[column] = next(
+            ((reader, words[name]) for reader, words in order if words[name]), ("", "")
+        )
+        filled += [f"{name}={reader}"] if reader else []
+    stated = {column.removeprefix("llm_").replace("_", " "): row[column] for column in row}
     row["llm_text"] = " ".join(f"{name}: {value}." for name, value in stated.items() if value)
     row["llm_ungrounded"] = "; ".join(dropped)
-    row["llm_from"] = " ".join(sources)
-    pair = (reading.listing, listing.of_words(said, reading.spelling))
-    return row | listing.joined(*(pair if ask == "gaps" else pair[::-1]))
+    row["llm_from"] = " ".join(filled)
+    first, second = normalized
+    for name, column in COLUMNS.items():
+        row[column] = getattr(first, name) or getattr(second, name)
+    return row
 
 
 def summary(
@@ -152,9 +161,10 @@ def summary(
 ) -> pd.DataFrame:
     """What was read, in the form of the merge's account: source, table, outcome, rows, detail.
 
-    ``counts`` comes from :func:`attributes.llm_cache.complete`.
+    ``counts`` comes from :func:`attributes.llm_cache.ask_missing`.
     """
-    truncated = sum(bool(one.request and one.request.truncated) for one in readings)
+    truncated = sum(reading.request.truncated for reading in readings if reading.request)
+    skipped = sum(reading.skipped for reading in readings)
     dropped = sum(len(cell.split("; ")) for cell in table["llm_ungrounded"] if cell)
     lines = [
         ("both", "texts", "distinct", len(readings), ""),
@@ -171,43 +181,32 @@ def summary(
         ("both", "texts", "reply not of the schema, set aside", counts["invalid"], ""),
         ("both", "llm", "values dropped, not in the text", dropped, ""),
     ]
-    for (source, name), by in _readers(table).items():
-        lines += [(source, "llm", f"{name} by {reader}", rows, "") for reader, rows in by.items()]
+    if skipped:
+        lines.insert(3, ("both", "texts", "not asked, beyond --llm-limit", skipped, ""))
+    for source, rows in table.groupby("dataset_source", sort=True):
+        for name, products in count_readers(rows).items():
+            lines += [
+                (source, "llm", f"{name} by {reader}", count, "")
+                for reader, count in products.items()
+            ]
     return pd.DataFrame(lines, columns=["source", "table", "outcome", "rows", "detail"])
 
 
-def _readers(table: pd.DataFrame) -> dict[tuple[str, str], Counter]:
-    """Rows by who filled an attribute (rules, llm, nobody), per source and attribute."""
-    found = {}
-    for source, cells in table.groupby("dataset_source", sort=True)["llm_from"]:
-        said = [dict(pair.split("=") for pair in cell.split()) for cell in cells]
-        for name in NAMES:
-            found[source, name] = Counter(one.get(name, "nobody") for one in said)
-    return found
+def report(summary: pd.DataFrame, table: pd.DataFrame) -> str:
+    """What became of the texts, and the products by attribute and reader, for the terminal."""
+    texts = summary[(summary["source"] == "both") & (summary["rows"] > 0)]
+    pieces = [
+        f"{row.rows:,} {row.outcome}" + (f" ({row.detail})" if row.detail else "")
+        for row in texts.itertuples()
+    ]
+    lines = [
+        [name, *(f"{products[reader]:,}" for reader in READERS)]
+        for name, products in count_readers(table).items()
+    ]
+    return "texts: " + ", ".join(pieces) + "\n" + aligned([["attribute", *READERS], *lines])
 
 
-def main() -> None:
-    from attributes import llm
-    from common import cli
-
-    parser = cli.parser(__doc__)
-    parser.add_argument(
-        "--evaluate", action="store_true", required=True, help="judge the readers, write the table"
-    )
-    parser.add_argument(
-        "--hand-labelled",
-        metavar="PATH",
-        help="folder of the downloads that hold the H&M products labelled by hand (--raw-dir)",
-    )
-    llm.add_arguments(parser)
-    args = cli.parse(parser)
-    from experiments import attribute_extraction as quality
-
-    engine = llm.load_engine(args, args.engine, args.base_url, args.parallel)
-    quality.evaluate(args, engine)
-
-
-if __name__ == "__main__":
-    from common.cli import run
-
-    run(main)
+def count_readers(table: pd.DataFrame) -> dict[str, Counter]:
+    """Per attribute, the products by who filled it: rules, llm, nobody."""
+    cells = [dict(pair.split("=") for pair in cell.split()) for cell in table["llm_from"]]
+    return {name: Counter(cell.get(name, "nobody") for cell in cells) for name in NAMES}

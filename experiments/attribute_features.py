@@ -1,25 +1,33 @@
-"""What the attributes read from the text are worth to a classifier, as categories and as text.
+"""What the attributes read from the text add to a classifier, as categories and as text.
 
-    python -m experiments.attribute_features --data-dir data/sample            # the drawn sample
     python -m experiments.attribute_features --data-dir data/kaggle14k --raw-dir PATH
 
-One linear classifier per task (category, gender, usage; training and test rows of both sources)
-learns from the embeddings of picture and listing text; then also from the attributes: as
-categories (``normal_*``, one place per value of the training rows) and as text (the embedding of
-``llm_text``). Beside these: the attributes alone, and the picture with and without them, since
-the listing's text already says what was read out of it.
+One linear classifier per task (training and test rows of both sources) learns from the embeddings
+of picture and listing text; then also from the attributes: as categories (``normal_*``, one-hot)
+and as text (the embedding of ``llm_text``). Beside these: the attributes alone, and the picture
+with and without them, since the listing's text already says what was read out of it.
 
 Reads  dataset_with_llm.csv, img_emb.npy, wrd_emb.npy
-Writes results/attribute_worth.csv, whose rows join the README's classification table
+Writes results/attribute_worth.csv, rows as of any classification
 """
 
 import time
+from functools import partial
 
-from common import cli, presets
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+
+from attributes.normalize import COLUMNS
+from common import cli, dataset, presets
+from common.artifacts import StageError
+from common.embed import embeddings
+from common.labels.protocol import KEY, MAJORITY, Estimator, Prediction, run_tasks
+from common.results import Results, leaderboard
 
 STAGE = "attribute_worth"
-# What a row is called, and what it is given.
-GIVEN = {
+# Model -> the blocks of its inputs.
+INPUTS = {
     "Linear": ("image", "text"),
     "Linear + attributes as categories": ("image", "text", "categories"),
     "Linear + attributes as text": ("image", "text", "attribute text"),
@@ -29,40 +37,29 @@ GIVEN = {
     "Linear, attributes as categories": ("categories",),
     "Linear, attributes as text": ("attribute text",),
 }
-STRENGTH = 0.02  # C of the logistic regression on embeddings of length SCALE
-SCALE = 20.0
-RAREST = 5  # training rows of a value that has a place of its own
+STRENGTH, SCALE = 0.02, 20.0  # C of the logistic regression on embeddings of length SCALE
+RAREST = 5  # training rows of a value that has a column
 
 
-def categories(table, train):
+def categories(table: pd.DataFrame, train: np.ndarray) -> np.ndarray:
     """One-hot columns (n_rows, n_values), float32, of the values that the training rows show.
 
     Scaled so that a row of all attributes is as long as an embedding.
     """
-    import numpy as np
-    import pandas as pd
-
-    from attributes.listing import COLUMNS
-
+    # Of fibres there are percentages; ``fabric`` says the same in few values.
+    columns = [column for name, column in COLUMNS.items() if name != "fibres"]
     parts = []
-    for name, column in COLUMNS.items():
-        if name == "fibres":
-            continue  # percentages; ``fabric`` says the same in few values
+    for column in columns:
         counts = table[column].iloc[train].value_counts()
-        known = sorted(value for value in counts.index[counts >= RAREST] if value)
-        codes = pd.Index(known).get_indexer(table[column])
-        parts.append(np.eye(len(known) + 1, dtype=np.float32)[codes][:, :-1])
+        values = sorted(value for value in counts.index[counts >= RAREST] if value)
+        codes = pd.Index(values).get_indexer(table[column])
+        parts.append(np.eye(len(values) + 1, dtype=np.float32)[codes][:, :-1])
     return np.hstack(parts) * np.float32(SCALE / np.sqrt(len(parts)))
 
 
-def fit(name: str, blocks: dict, split):
-    """Yields the answers of a multinomial logistic regression to the split's tasks."""
-    import numpy as np
-    from sklearn.linear_model import LogisticRegression
-
-    from common.labels.protocol import Prediction
-
-    inputs = np.hstack([blocks[part] for part in GIVEN[name]])
+def fit(name: str, blocks: dict[str, np.ndarray], split):
+    """Yields the predictions of a multinomial logistic regression for the split's tasks."""
+    inputs = np.hstack([blocks[part] for part in INPUTS[name]])
     for task, (y, classes) in split.targets.items():
         started = time.perf_counter()
         model = LogisticRegression(C=STRENGTH, max_iter=300, tol=1e-3)
@@ -76,38 +73,25 @@ def fit(name: str, blocks: dict, split):
 def main() -> None:
     parser = cli.parser(__doc__)
     presets.add_arguments(parser, "clip")
-    args = cli.parse(parser)
-
-    from functools import partial
-
-    import numpy as np
-
-    from attributes.listing import PREFIX
-    from common import dataset
-    from common.artifacts import StageError
-    from common.embed import embeddings
-    from common.labels.protocol import KEY, Estimator, run_tasks
-    from common.results import Results
-
-    data = dataset.load(cli.run_config(args))
-    if not any(name.startswith(PREFIX) for name in data.table):
-        raise StageError(
-            f"{args.paths.llm} has no normal values; make it anew with: "
-            "python Use_LLM_for_preprocess.py"
-        )
+    run = cli.run_config(cli.parse(parser))
+    data = dataset.load(run)
+    if not set(COLUMNS.values()) <= set(data.table):
+        command = "python Use_LLM_for_preprocess.py"
+        raise StageError(f"{run.paths.llm} has no normal values; make it anew with: {command}")
     blocks = {
         "image": np.asarray(data.image, np.float32) * SCALE,
         "text": np.asarray(data.text, np.float32) * SCALE,
-        "attribute text": embeddings.embed_texts(cli.run_config(args), list(data.table["llm_text"]))
-        * SCALE,
+        "attribute text": embeddings.embed_texts(run, list(data.table["llm_text"])) * SCALE,
         "categories": categories(data.table, dataset.sides(data.table)[0]),
     }
-    results = Results(args.paths.results(STAGE), args, data.inputs, KEY, {"given": GIVEN})
+    results = Results(run.paths.results(STAGE), run, data.inputs, KEY, {"given": INPUTS})
     estimators = [
-        Estimator((name,), partial(fit, name, blocks), joint=True, figures=False) for name in GIVEN
+        Estimator((name,), partial(fit, name, blocks), joint=True, figures=False) for name in INPUTS
     ]
-    run_tasks(args, data, results, estimators, experiments=("mixed",))
-    results.finish()
+    run_tasks(run, data, results, estimators, experiments=("mixed",))
+    columns = {"accuracy": ("accuracy", "{:.3f}"), "f1_macro": ("macro F1", "{:.3f}")}
+    board = leaderboard(results.frame, ["task", "model"], columns, "accuracy", baseline=MAJORITY)
+    results.finish(board)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""H&M descriptions labelled by hand: the truth for the catalogue that lists no attributes.
+"""H&M descriptions labelled by hand: the ground truth for a catalogue that lists no attributes.
 
 ``experiments/hand_labels.csv`` has the labels by product, and a hash of the text that was read, but
-not the text: it comes from the user's own ``articles.csv``. How was labelled stands in
+not the text: it comes from the user's own ``articles.csv``. The rule of labelling stands in
 ``experiments/hand_labels.md``.
 """
 
@@ -10,40 +10,42 @@ import hashlib
 from pathlib import Path
 from typing import NamedTuple
 
+from attributes.catalogue import ListedValue
+from attributes.normalize import singular
 from common.merge.sources import read_articles
 
 PATH = Path(__file__).with_suffix(".csv")
 ATTRIBUTES = ("fabric", "fit", "pattern", "sleeve", "neck", "length", "item")
 
 
-class Labelled(NamedTuple):
-    """labels: attribute -> the values that count as right; none where the text states none."""
+class LabelledText(NamedTuple):
+    """A text to read, and the values that are listed of it, by attribute."""
 
-    product_key: str
     title: str
     description: str
-    labels: dict[str, tuple[str, ...]]
+    listed: dict[str, ListedValue]
 
 
-def read(folder: Path, path: Path = PATH) -> list[Labelled]:
+def read(folder: Path) -> list[LabelledText]:
     """The labelled products whose text is in the H&M download at ``folder``.
 
-    A product has several articles, whose names differ: that one counts which was read.
+    A product has several articles, whose names differ: the one with the labelled text counts.
     """
-    articles = read_articles(folder)
+    articles = read_articles(folder)[["product_code", "prod_name", "detail_desc"]]
     texts = {}
-    columns = (articles[name] for name in ("product_code", "prod_name", "detail_desc"))
-    for code, *told in zip(*columns, strict=True):
-        title, description = (" ".join(each.split()) for each in told)
-        texts[f"HNM:{code}", hashed(title, description)] = title, description
-    found = []
-    with path.open(encoding="utf-8", newline="") as lines:
+    for code, *cells in articles.itertuples(index=False):
+        title, description = (" ".join(cell.split()) for cell in cells)
+        digest = hashlib.sha256(f"{title}. {description}".encode()).hexdigest()[:12]
+        texts[f"HNM:{code}", digest] = title, description
+    labelled = []
+    with PATH.open(encoding="utf-8", newline="") as lines:
         for row in csv.DictReader(lines):
+            row["item"] = "|".join(map(singular, row["item"].split("|")))
+            values = {name: row[name].split("|") for name in ATTRIBUTES if row[name]}
+            listed = {
+                name: ListedValue(first, first, tuple(also), by_hand=True)
+                for name, (first, *also) in values.items()
+            }
             if text := texts.get((row["product_key"], row["text"])):
-                labels = {name: tuple(filter(None, row[name].split("|"))) for name in ATTRIBUTES}
-                found.append(Labelled(row["product_key"], *text, labels))
-    return found
-
-
-def hashed(title: str, description: str) -> str:
-    return hashlib.sha256(f"{title}. {description}".encode()).hexdigest()[:12]
+                labelled.append(LabelledText(*text, listed))
+    return labelled

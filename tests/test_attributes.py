@@ -6,12 +6,17 @@ import re
 import pandas as pd
 import pytest
 
-from attributes import catalogue as gold
 from attributes import prompts, rules
-from attributes import reader as attributes
 from attributes.llm_cache import Reply
-from common import artifacts, cli
-from experiments import attribute_extraction as quality
+from attributes.reader import (
+    Reading,
+    attribute_columns,
+    gaps,
+    ground,
+    read_texts,
+    report,
+    summary,
+)
 
 BRANDS = rules.gazetteer(["Arrow", "Arrow Sport", "Gini and Jony", "U.S. Polo Assn.", "W", ""])
 
@@ -104,14 +109,14 @@ def test_gazetteers_know_training_rows_only():
 
 def test_what_rules_find_stands_in_the_text(sample_products):
     brands = rules.gazetteers(sample_products)
-    found = 0
+    count = 0
     for row in sample_products.itertuples():
         text = f"{row.title}. {row.description}"
         values = rules.read(row.title, row.description, brands[row.dataset_source])
         for value in values.values():
-            assert attributes.ground(value, text)[1] == []
-            found += bool(value)
-    assert found > 3 * len(sample_products)
+            assert ground(value, text)[1] == []
+            count += bool(value)
+    assert count > 3 * len(sample_products)
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +201,7 @@ def test_replies_are_held_to_the_schema(text, cut, item):
     ],
 )
 def test_what_the_text_does_not_say_is_dropped(value, kept, dropped):
-    assert attributes.ground(value, "Shirt of 100% pure\ncotton-jersey.") == (kept, dropped)
+    assert ground(value, "Shirt of 100% pure\ncotton-jersey.") == (kept, dropped)
 
 
 def test_normal_values_stand_beside_the_words():
@@ -211,8 +216,8 @@ def test_normal_values_stand_beside_the_words():
             "made of 60% pure COTTON jersey and 40% polyster, half sleeves Machine wash",
         ),
     )
-    readings, rows = attributes.read_texts(products, ask="gaps", limit=1)
-    row = attributes.attribute_columns(readings[rows[-1]]._replace(request=None), {}, "gaps")
+    readings, rows = read_texts(products, ask="gaps", limit=1)
+    row = attribute_columns(readings[rows[-1]]._replace(request=None), {}, "gaps")
     assert row["llm_brand"] == "UCB"
     said = {name: value for name, value in row.items() if name.startswith("normal_") and value}
     assert said == {
@@ -227,9 +232,9 @@ def test_normal_values_stand_beside_the_words():
 
 def test_a_house_brand_is_not_asked_for():
     empty = dict.fromkeys(prompts.NAMES, "")
-    assert attributes.gaps(empty, house_brand=True) == ("item", "other")
-    assert attributes.gaps(empty, house_brand=False) == ("brand", "item", "other")
-    assert attributes.gaps({**empty, "brand": "Lee", "item": "Jeans"}, False) == ("other",)
+    assert gaps(empty, house_brand=True) == ("item", "other")
+    assert gaps(empty, house_brand=False) == ("brand", "item", "other")
+    assert gaps({**empty, "brand": "Lee", "item": "Jeans"}, False) == ("other",)
 
 
 def test_each_distinct_text_is_asked_once():
@@ -239,12 +244,30 @@ def test_each_distinct_text_is_asked_once():
         ("FASHION", "Arrow", "Cape", "heavy"),
         ("HNM", "H&M", "Gown", "airy"),
     )
-    readings, rows = attributes.read_texts(products, ask="all")
+    readings, rows = read_texts(products, ask="all")
     assert rows == [0, 0, 1, 2]
-    assert all(reading.request.wanted == prompts.NAMES for reading in readings)
-    limited, rows = attributes.read_texts(products, ask="all", limit=2)
-    assert [bool(reading.request) for reading in limited] == [True, True, False]
-    assert rows == [0, 0, 1, 2]
+    assert all(reading.request.names == prompts.NAMES for reading in readings)
+
+
+def test_a_limit_asks_about_texts_spread_over_the_table_and_counts_the_others():
+    rows = [("FASHION", "Lee", f"Gown {number}", "airy " * 900) for number in range(10)]
+    products = table(*rows)
+    readings, _ = read_texts(products, ask="all", limit=3)
+    chosen = [number for number, reading in enumerate(readings) if reading.request]
+    assert chosen == [0, 3, 6]
+    reply = Reply('{"item":"Gown"}', cut=False)
+    replies = {readings[number].request.key: reply for number in chosen}
+    columns = [attribute_columns(reading, replies, "all") for reading in readings]
+    products = products.join(pd.DataFrame(columns))
+    counts = {"asked": 3, "known": 0, "retried": 0, "cut": 0, "invalid": 0}
+    account = summary(readings, counts, products)
+    lines = report(account, products).splitlines()
+    assert lines[0] == (
+        "texts: 10 distinct, 3 asked now (0 twice), 7 not asked, beyond --llm-limit, "
+        "3 shown to the LLM in part (first 300 bytes)"
+    )
+    assert lines[1].split() == ["attribute", "rules", "llm", "nobody"]
+    assert ["item", "7", "3", "0"] in [line.split() for line in lines]
 
 
 @pytest.mark.parametrize(
@@ -252,10 +275,10 @@ def test_each_distinct_text_is_asked_once():
 )
 def test_rules_come_first_in_gaps_and_the_model_in_all(ask, item, origin):
     request = prompts.request("An airy Gown", "in silk", prompts.NAMES)
-    found = {**dict.fromkeys(prompts.NAMES, ""), "item": "Gown", "material": "silk"}
-    reading = attributes.Reading("An airy Gown. in silk", found, request)
+    words = {**dict.fromkeys(prompts.NAMES, ""), "item": "Gown", "material": "silk"}
+    reading = Reading("An airy Gown. in silk", words, request)
     reply = Reply('{"item":"airy Gown","brand":"Prada","other":"airy"}', cut=False)
-    row = attributes.attribute_columns(reading, {request.key: reply}, ask)
+    row = attribute_columns(reading, {request.key: reply}, ask)
     assert row["llm_main_item"] == item
     assert f"item={origin}" in row["llm_from"]
     assert "material=rules" in row["llm_from"]
@@ -268,9 +291,9 @@ def test_rules_come_first_in_gaps_and_the_model_in_all(ask, item, origin):
 
 def test_a_reply_outside_the_schema_leaves_the_rules_reading():
     request = prompts.request("Gown", "", ("other",))
-    found = {**dict.fromkeys(prompts.NAMES, ""), "item": "Gown"}
-    row = attributes.attribute_columns(
-        attributes.Reading("Gown", found, request), {request.key: Reply("no", False)}, "gaps"
+    words = {**dict.fromkeys(prompts.NAMES, ""), "item": "Gown"}
+    row = attribute_columns(
+        Reading("Gown", words, request), {request.key: Reply("no", False)}, "gaps"
     )
     assert row["llm_from"] == "item=rules"
 
@@ -303,49 +326,16 @@ def test_orders_in_a_text_bring_no_invented_value_and_touch_no_other_row(smollm2
         answer = prompts.parse(replies[request])
         assert answer is not None
         for value in (answer.item, answer.other):
-            assert attributes.ground(value, f"Rosy skirt. {order}")[1] == []
+            assert ground(value, f"Rosy skirt. {order}")[1] == []
 
 
 def test_an_engine_that_obeys_is_not_believed():
     for order in ORDERS:
         request = prompts.request("Rosy skirt", order, prompts.NAMES)
         obeyed = Reply('{"brand":"Prada","material":"vicuna","item":"ring","other":"ruby"}', False)
-        found = dict.fromkeys(prompts.NAMES, "")
-        reading = attributes.Reading(f"Rosy skirt. {order}", found, request)
-        row = attributes.attribute_columns(reading, {request.key: obeyed}, "all")
+        words = dict.fromkeys(prompts.NAMES, "")
+        reading = Reading(f"Rosy skirt. {order}", words, request)
+        row = attribute_columns(reading, {request.key: obeyed}, "all")
         said = re.sub("diamond ring", "", order)
         assert row["llm_brand"] == row["llm_material"] == row["llm_other"] == ""
         assert (row["llm_main_item"] == "") == (said == order)
-
-
-# --- evaluation --------------------------------------------------------------------------------
-
-
-class Echo:
-    """An engine that says the title is the brand."""
-
-    model = "echo"
-
-    def __call__(self, requests, retry=False):
-        for request in requests:
-            yield request, Reply(json.dumps({"brand": request.title}), cut=False)
-
-
-def test_the_evaluation_judges_every_reader_and_asks_no_more_than_it_may(
-    sample_products, sample_raw, tmp_path
-):
-    parser = cli.parser("")
-    parser.add_argument("--hand-labelled")
-    flags = ["--raw-dir", str(sample_raw), "--data-dir", str(tmp_path), "--limit", "5"]
-    args = cli.parse(parser, flags)
-    artifacts.write_csv(sample_products, args.paths.merged)
-    quality.evaluate(args, Echo())
-    found = pd.read_csv(args.paths.results(quality.STAGE))
-    assert set(found["reader"]) == set(quality.READERS)
-    assert set(found["attribute"]) == {*gold.ATTRIBUTES, "all"}
-    rows = found.groupby("reader")["n_test"].first()
-    assert rows["rules"] == rows["word search"] > rows["LLM"] == rows["rules + LLM"] >= 5
-    brand = found[found["attribute"] == "brand"].set_index("reader")
-    assert brand.loc["rules", "f1"] > 0.9 > brand.loc["LLM", "f1"]
-    assert (found["invented"] == 0).all()  # grounding drops them
-    assert len(args.paths.llm_store.read_text().splitlines()) == 5

@@ -19,7 +19,7 @@ from common.artifacts import FASHION_FOLDER, HNM_FOLDER
 from common.product_table import read_table
 
 STAGE_1 = "Use_LLM_for_preprocess.py"
-FEW = ("--limit", "8")  # texts that the LLM reads, to be quick
+FEW = ("--llm-limit", "8")  # texts that the LLM reads, to be quick
 PRICE = "regression_DL_SOTA.py"  # the quickest stage that needs embeddings
 QUICK_PRICE = ("--experiment", "metadata", "--features", "study")
 
@@ -162,7 +162,7 @@ def spoiled(sample_raw, tmp_path_factory):
     sales.loc[of == who["hnm_negative"], "price"] = "-0.0169"
     sales.to_csv(hnm / "transactions_train.csv", index=False)
 
-    first = run_stage(STAGE_1, "--data-dir", data, "--raw-dir", raw, "--limit", "1")
+    first = run_stage(STAGE_1, "--data-dir", data, "--raw-dir", raw, "--llm-limit", "1")
     assert first.returncode == 0, first.stderr[-2000:]
     price = run_stage(PRICE, "--data-dir", data, *QUICK_PRICE)
     assert price.returncode == 0, price.stderr[-2000:]

@@ -14,7 +14,7 @@ import pytest
 from shell import ROOT
 
 from attributes import llm, prompts
-from attributes.llm_cache import Answers, Reply, complete
+from attributes.llm_cache import Reply, ReplyCache, ask_missing
 from common.artifacts import Paths, RunConfig, StageError
 
 PRODUCTS = [
@@ -120,7 +120,7 @@ def test_transformers_answers_a_batch_as_one_by_one(tiny_model):
 
 def test_llama_cpp_served_over_http_answers_in_the_schema(smollm2, monkeypatch):
     monkeypatch.delenv(llm.KEY_VARIABLE, raising=False)
-    engine = llm.OpenAICompatible(smollm2.base_url, None, parallel=2)
+    engine = llm.OpenAICompatible(f"{smollm2._servers[0].listening_address}/v1", None, parallel=2)
     assert "SmolLM2" in engine.model
     replies = dict(engine(REQUESTS))
     assert set(replies) == set(REQUESTS)
@@ -209,14 +209,14 @@ def test_a_server_that_dies_costs_no_finished_answer(serve, tmp_path, monkeypatc
     url, seen = serve(chat('{"item":"Shirt"}'), (None, ""))
     engine = llm.OpenAICompatible(url, "m", 1)
     with (
-        Answers(path, engine.model) as answers,
+        ReplyCache(path, engine.model) as answers,
         pytest.raises(StageError, match="answers so far are kept"),
     ):
-        complete(answers, REQUESTS[:2], engine, prompts.valid)
+        ask_missing(answers, REQUESTS[:2], engine, prompts.valid)
     url, seen = serve(chat('{"item":"Wallet"}'))
     engine = llm.OpenAICompatible(url, "m", 1)
-    with Answers(path, engine.model) as answers:
-        counts = complete(answers, REQUESTS[:2], engine, prompts.valid)
+    with ReplyCache(path, engine.model) as answers:
+        counts = ask_missing(answers, REQUESTS[:2], engine, prompts.valid)
     assert (counts["known"], counts["asked"], len(seen)) == (1, 1, 1)
 
 
@@ -224,8 +224,8 @@ def test_a_server_that_dies_costs_no_finished_answer(serve, tmp_path, monkeypatc
 def test_garbage_is_asked_once_more_then_set_aside(serve, tmp_path, garbage):
     url, seen = serve(garbage, garbage)
     engine = llm.OpenAICompatible(url, "m", 1)
-    with Answers(tmp_path / "answers.jsonl", engine.model) as answers:
-        counts = complete(answers, REQUESTS[:1], engine, prompts.valid)
+    with ReplyCache(tmp_path / "answers.jsonl", engine.model) as answers:
+        counts = ask_missing(answers, REQUESTS[:1], engine, prompts.valid)
     assert (counts["retried"], counts["invalid"], len(seen)) == (1, 1, 2)
     assert seen[1][1]["temperature"] > 0
 
@@ -248,70 +248,71 @@ def fake_engine(reply=GOOD):
 def test_nothing_is_asked_twice(tmp_path):
     path = tmp_path / "answers.jsonl"
     engine = fake_engine()
-    with Answers(path, "m") as answers:
-        counts = complete(answers, [*REQUESTS, *REQUESTS], engine, prompts.valid)
+    with ReplyCache(path, "m") as answers:
+        counts = ask_missing(answers, [*REQUESTS, *REQUESTS], engine, prompts.valid)
     assert (counts["asked"], len(engine.asked)) == (3, 3)
-    with Answers(path, "m") as answers:
-        counts = complete(answers, REQUESTS, engine, prompts.valid)
+    with ReplyCache(path, "m") as answers:
+        counts = ask_missing(answers, REQUESTS, engine, prompts.valid)
         assert answers[REQUESTS[0].key] == GOOD
     assert (counts["known"], counts["asked"], len(engine.asked)) == (3, 0, 3)
-    with Answers(path, "another model") as answers:
+    with ReplyCache(path, "another model") as answers:
         assert len(answers) == 0
-        complete(answers, REQUESTS, engine, prompts.valid)
-    with Answers(path, "m") as answers:
+        ask_missing(answers, REQUESTS, engine, prompts.valid)
+    with ReplyCache(path, "m") as answers:
         assert len(answers) == 3
 
 
 def test_a_changed_prompt_asks_anew_and_keeps_the_old_answers(tmp_path, monkeypatch):
     path = tmp_path / "answers.jsonl"
-    with Answers(path, "m") as answers:
-        complete(answers, REQUESTS, fake_engine(), prompts.valid)
+    with ReplyCache(path, "m") as answers:
+        ask_missing(answers, REQUESTS, fake_engine(), prompts.valid)
     old = {request.key for request in REQUESTS}
     before = prompts.prompt_id()
     monkeypatch.setattr(prompts, "_SYSTEM", "Say what it is.")
     assert prompts.prompt_id() != before
-    with Answers(path, "m") as answers:
-        counts = complete(answers, REQUESTS, fake_engine(), prompts.valid)
+    with ReplyCache(path, "m") as answers:
+        counts = ask_missing(answers, REQUESTS, fake_engine(), prompts.valid)
         assert (counts["known"], counts["asked"]) == (0, len(REQUESTS))
         assert all(key in answers for key in old)
 
 
 def test_cut_replies_count_and_are_kept(tmp_path):
     engine = fake_engine(Reply('{"item":"Shirt","other":"poc', cut=True))
-    with Answers(tmp_path / "answers.jsonl", "m") as answers:
-        counts = complete(answers, REQUESTS, engine, prompts.valid)
+    with ReplyCache(tmp_path / "answers.jsonl", "m") as answers:
+        counts = ask_missing(answers, REQUESTS, engine, prompts.valid)
     assert (counts["cut"], counts["retried"], counts["invalid"]) == (3, 0, 0)
 
 
 @pytest.mark.parametrize("keep", [1, 20, -1])
 def test_a_torn_last_line_is_cut_off(tmp_path, keep):
     path = tmp_path / "answers.jsonl"
-    with Answers(path, "m") as answers:
+    with ReplyCache(path, "m") as answers:
         answers.add("first", GOOD)
     whole = path.read_bytes()
     path.write_bytes(whole + whole[:keep])
-    with Answers(path, "m") as answers:
+    with ReplyCache(path, "m") as answers:
         assert len(answers) == 1
         answers.add("second", GOOD)
     lines = path.read_text().splitlines()
     assert [json.loads(line)["key"] for line in lines] == ["first", "second"]
 
 
-def test_unreadable_lines_in_the_middle_are_counted(tmp_path):
+def test_unreadable_lines_in_the_middle_are_counted(tmp_path, caplog):
     path = tmp_path / "answers.jsonl"
-    with Answers(path, "m") as answers:
+    with ReplyCache(path, "m") as answers:
         answers.add("first", GOOD)
     with path.open("ab") as file:
         file.write(b'\xff\xfe\n[]\n{"model":"m"}\n')
-    with Answers(path, "m") as answers:
+    with ReplyCache(path, "m") as answers:
         answers.add("second", GOOD)
-    with Answers(path, "m") as answers:
-        assert (len(answers), answers.unreadable) == (2, 3)
+    assert "3 lines cannot be read" in caplog.text
+    with ReplyCache(path, "m") as answers:
+        assert len(answers) == 2
 
 
 def test_one_process_at_a_time(tmp_path):
     path = tmp_path / "answers.jsonl"
-    with Answers(path, "m"), pytest.raises(StageError, match="in use"), Answers(path, "m"):
+    with ReplyCache(path, "m"), pytest.raises(StageError, match="in use"), ReplyCache(path, "m"):
         pass
 
 
@@ -320,10 +321,10 @@ def test_a_full_disk_loses_no_answer_and_leaves_no_torn_line(tmp_path):
     program = f"""
 import resource
 from pathlib import Path
-from attributes.llm_cache import Answers, Reply
+from attributes.llm_cache import Reply, ReplyCache
 from common.artifacts import Paths, RunConfig, StageError
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
-with Answers(Path({str(path)!r}), "m") as answers:
+with ReplyCache(Path({str(path)!r}), "m") as answers:
     try:
         for number in range(100):
             answers.add(str(number), Reply("x" * 50, False))
@@ -337,7 +338,7 @@ with Answers(Path({str(path)!r}), "m") as answers:
     assert "make room" in ended.stdout
     assert stored > 3
     assert path.read_bytes().endswith(b"\n")
-    with Answers(path, "m") as answers:
+    with ReplyCache(path, "m") as answers:
         assert len(answers) == stored
 
 
@@ -345,7 +346,7 @@ SLOW = """
 import sys, time
 from pathlib import Path
 from attributes import prompts
-from attributes.llm_cache import Answers, Reply, complete
+from attributes.llm_cache import Reply, ReplyCache, ask_missing
 
 def slow(requests, retry=False):
     for request in requests:
@@ -354,12 +355,12 @@ def slow(requests, retry=False):
         yield request, Reply('{"item":"Shirt"}' + " " * 3000, False)
 
 requests = [prompts.request(str(number), "", ("item",)) for number in range(400)]
-with Answers(Path(sys.argv[1]), "m") as answers:
-    complete(answers, requests, slow, prompts.valid)
+with ReplyCache(Path(sys.argv[1]), "m") as answers:
+    ask_missing(answers, requests, slow, prompts.valid)
 """
 
 
-def test_kill_loses_no_finished_answer_and_repeats_none(tmp_path):
+def test_kill_loses_no_finished_answer_and_repeats_none(tmp_path, caplog):
     path = tmp_path / "answers.jsonl"
     asked = []
     for pause in (0.1, 0.23, 0.17, 0.31, 0.05, 0.19, 0.11, 0.29, 0.07, 0.13):
@@ -372,9 +373,10 @@ def test_kill_loses_no_finished_answer_and_repeats_none(tmp_path):
         os.kill(process.pid, signal.SIGKILL)
         asked += [line for line in [first, *process.stdout] if line.endswith("\n")]
         process.wait()
-    with Answers(path, "m") as answers:
+    with ReplyCache(path, "m") as answers:
         stored = len(answers)
-        assert answers.unreadable == 0
+    assert stored
+    assert "cannot be read" not in caplog.text
     keys = [json.loads(line)["key"] for line in path.read_text().splitlines()]
     assert len(keys) == len(set(keys)) == stored
     # The one in the air at each kill is asked again, no other.

@@ -1,14 +1,17 @@
-"""Normal values, what the catalogue lists, the judging of readers, and the completion model."""
+"""Normal values: which mention counts, compositions, and what the catalogue's words state."""
 
-import numpy as np
 import pytest
 
-from attributes import catalogue as gold
-from attributes import normalize as normal
-from attributes import rules
-from attributes.impute import AttributeImputer
-from common.artifacts import StageError
-from experiments import attribute_extraction as quality
+from attributes import catalogue, rules
+from attributes.normalize import (
+    NOTHING,
+    NormalizedAttributes,
+    composition,
+    find_mentions,
+    normalize_words,
+    singular,
+)
+from attributes.vocabulary import NORMAL_VALUES
 
 SHIRT = (
     "Red striped shirt made of 60% cotton and 40% polyester, has short raglan sleeves and a round "
@@ -18,8 +21,8 @@ SHIRT = (
 
 
 def test_a_description_in_normal_values_with_the_words_they_were_read_from():
-    found = normal.read("Arrow Men Shirt", SHIRT)
-    values = {name: mention.value for name, mention in found.items() if mention.value}
+    mentions = find_mentions("Arrow Men Shirt", SHIRT)
+    values = {name: mention.value for name, mention in mentions.items() if mention.value}
     assert values == {
         "fabric": "blended",
         "care": "machine wash",
@@ -28,7 +31,7 @@ def test_a_description_in_normal_values_with_the_words_they_were_read_from():
         "sleeve": "short",
         "neck": "round",
     }
-    assert all(mention.found in SHIRT for mention in found.values())
+    assert all(mention.words in SHIRT for mention in mentions.values())
 
 
 @pytest.mark.parametrize(
@@ -52,33 +55,33 @@ def test_a_description_in_normal_values_with_the_words_they_were_read_from():
     ],
 )
 def test_what_speaks_of_the_garment_and_what_does_not(title, text, name, value):
-    assert normal.read(title, text)[name].value == value
+    assert find_mentions(title, text)[name].value == value
 
 
 def test_a_brand_is_no_collar():
     title, text = "U.S. Polo Assn. Men T-shirt", "Mustard round neck T-shirt"
-    assert normal.read(title, text, "U.S. Polo Assn.")["neck"].value == "round"
+    assert find_mentions(title, text, "U.S. Polo Assn.")["neck"].value == "round"
 
 
 @pytest.mark.parametrize(
-    ("found", "name"),
+    ("garment", "name"),
     [("T-Shirts", "t shirt"), ("Dresses", "dress"), ("Jeans", "jeans"), ("bow ties", "bow tie")],
 )
-def test_garments_in_the_singular(found, name):
-    assert normal.singular(found) == name
+def test_garments_in_the_singular(garment, name):
+    assert singular(garment) == name
 
 
 @pytest.mark.parametrize("piece", ["a-", "short, ", "team it with ", "40% cotton ", "lining of "])
 def test_fifty_thousand_characters_are_read_to_the_end(piece):
     # Tried in every way, such a text would take for ever.
     text = (piece * 25_000)[:50_000] + ". Wash care Hand wash"
-    assert normal.read("", text)["care"].value == "hand wash"
+    assert find_mentions("", text)["care"].value == "hand wash"
     assert rules.read("", text, rules.gazetteer([]))["care"].endswith("Hand wash")
 
 
 @pytest.mark.parametrize("text", ["", "🧥" * 99, "綿のシャツ", "\x00\x07", "cot " * 12000])
 def test_texts_that_say_nothing_give_nothing(text):
-    assert all(mention == normal.NOTHING for mention in normal.read(text, text).values())
+    assert all(mention == NOTHING for mention in find_mentions(text, text).values())
 
 
 @pytest.mark.parametrize(
@@ -94,7 +97,7 @@ def test_texts_that_say_nothing_give_nothing(text):
     ],
 )
 def test_compositions_as_fibre_and_percent(text, fibres):
-    assert normal.composition(text) == fibres
+    assert composition(text) == fibres
 
 
 @pytest.mark.parametrize(
@@ -107,50 +110,24 @@ def test_compositions_as_fibre_and_percent(text, fibres):
     ],
 )
 def test_what_a_text_states(words, text, stated):
-    assert gold.states(words, text) is stated
+    assert catalogue.states(words, text) is stated
 
 
-def test_the_five_counts_and_what_the_catalogue_cannot_judge():
-    def given(value, found):
-        return normal.Mention(value, found, 0)
-
-    text = "Shirt with short sleeves"
-    short = gold.Listed("short", "Short Sleeves")
-    cases = [
-        (short, given("short", "short sleeves"), "correct"),
-        (short, given("long", "short"), "wrong"),
-        (short, normal.NOTHING, "missed"),
-        (None, normal.NOTHING, "rightly_empty"),
-        (None, given("long", "long sleeves"), "invented"),
-        (None, given("short", "short sleeves"), "unlisted"),
-    ]
-    products = []
-    for listed, mention, _ in cases:
-        answers = {
-            name: mention if name == "sleeve" else normal.NOTHING for name in gold.ATTRIBUTES
-        }
-        products.append(
-            quality.Product(text, {"sleeve": listed} if listed else {}, {"rules": answers})
-        )
-    rows = {row["attribute"]: row for row in quality.judged(products, "rules")}
-    assert [rows["sleeve"][verdict] for _, _, verdict in cases] == [1] * 6
-    assert rows["sleeve"]["precision"] == rows["sleeve"]["recall"] == pytest.approx(1 / 3)
-    assert rows["sleeve"]["agreement"] == 0.5
-    assert rows["all"]["rightly_empty"] == 1 + 6 * (len(gold.ATTRIBUTES) - 1)
+def test_a_value_outside_the_vocabulary_is_refused():
+    with pytest.raises(ValueError, match="fit"):
+        NormalizedAttributes(fit="snug")
+    with pytest.raises(ValueError, match="fibres"):
+        NormalizedAttributes(fibres="cotton 60, kryptonite 40")
+    with pytest.raises(ValueError, match="brand"):
+        NormalizedAttributes(brand="x" * 61)
 
 
-def test_a_completion_model_answers_the_same_after_a_round_trip(tmp_path):
-    rng = np.random.default_rng(0)
-    weights = rng.normal(size=(9, 3)).astype(np.float32)
-    model = AttributeImputer({"neck": weights}, {"neck": ["boat", "round", "v"]})
-    image, text = rng.normal(size=(2, 5, 4))
-    image[0], text[1] = np.nan, np.nan
-    model.save(tmp_path / "made.safetensors")
-    again = AttributeImputer.load(tmp_path / "made.safetensors").infer(image, text)["neck"]
-    value, confidence = model.infer(image, text)["neck"]
-    assert list(again[0]) == list(value)
-    assert np.array_equal(again[1], confidence)
-    assert ((confidence > 1 / 3) & (confidence <= 1)).all()
-    (tmp_path / "made.json").write_text("{")
-    with pytest.raises(StageError, match="not whole"):
-        AttributeImputer.load(tmp_path / "made.safetensors")
+def test_every_fabric_of_one_fibre_is_of_the_vocabulary():
+    for fibre in ("jute", "down", "lyocell", "lambswool", "PU", "silicone", "rubber"):
+        fabric = find_mentions("", f"Bag made of 100% {fibre}")["fabric"].value
+        assert fabric in ("", *NORMAL_VALUES["fabric"])
+
+
+def test_what_is_too_long_for_a_name_is_left_out():
+    words = dict.fromkeys(("brand", "item", "material", "style", "care"), "x " * 60)
+    assert normalize_words(words, {}) == NormalizedAttributes()
