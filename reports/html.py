@@ -8,6 +8,7 @@ from dataclasses import replace
 from html import escape
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageOps
 
 from common.artifacts import Paths, StageError, atomic
@@ -18,7 +19,7 @@ from reports.write import caption
 
 LARGEST = 5_000_000  # bytes of the page
 WIDTHS = (1200, 900, 600)  # of a figure in pixels; the next where the page gets too large
-EXAMPLES = 5
+EXAMPLES, CARD_WIDTH = 5, 320
 NUMBER = re.compile(r"–|[-+]?[\d,]+(\.\d+)?%?( [±/] [\d.%]+)*")
 STYLE = Path(__file__).with_name("report.css")
 
@@ -179,7 +180,7 @@ def data_uri(path: Path, width: int) -> str | None:
             picture.thumbnail((width, 4 * width))
             out = io.BytesIO()
             picture.save(out, "WEBP", quality=82)
-    except (OSError, ValueError, SyntaxError):
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     return f"data:image/webp;base64,{base64.b64encode(out.getvalue()).decode()}"
 
@@ -193,14 +194,15 @@ def priced_examples(paths: Paths, run: RunResults) -> str:
         products = read_table(paths.llm)
     except OSError:
         return '<p class="dim">Left out: there is no product table.</p>'
-    products = products[products["split"] == "test"]
-    products = products[[(paths.raw / path).is_file() for path in products["image_path"]]]
-    if products.empty:
-        return '<p class="dim">Left out: no picture of a test product is there.</p>'
+    products = products[products["split"] == "test"].sort_values("price_usd", kind="stable")
     # Evenly over the price list, so that cheap and dear products show.
-    products = products.sort_values("price_usd", kind="stable")
-    step = max(1, len(products) // EXAMPLES)
-    products = products.iloc[step // 2 :: step].head(EXAMPLES)
+    places = np.array_split(np.arange(len(products)), EXAMPLES)
+    rows = [
+        row for part in places if (row := _first_with_picture(paths, products, part)) is not None
+    ]
+    if not rows:
+        return '<p class="dim">Left out: no picture of a test product is there.</p>'
+    products = products.iloc[rows]
     try:
         estimates = _estimates(paths, run, products)
     except StageError as error:
@@ -211,6 +213,14 @@ def priced_examples(paths: Paths, run: RunResults) -> str:
     ]
     lead = "Priced from title and photo alone, as a seller would give them."
     return f'<p>{lead}</p><div class="cards">{"".join(cards)}</div>'
+
+
+def _first_with_picture(paths: Paths, products, rows) -> int | None:
+    """The first of the rows, from the middle on, whose picture can be decoded."""
+    for row in rows[len(rows) // 2 :]:
+        if data_uri(paths.raw / products["image_path"].iloc[row], CARD_WIDTH):
+            return int(row)
+    return None
 
 
 def _estimates(paths: Paths, run: RunResults, products) -> list:
@@ -229,7 +239,7 @@ def _estimates(paths: Paths, run: RunResults, products) -> list:
 
 
 def _card(image: Path, product, estimate) -> str:
-    uri = data_uri(image, 320)
+    uri = data_uri(image, CARD_WIDTH)
     picture = f'<img src="{uri}" alt="{escape(product.title)}">' if uri else ""
     if estimate.price_usd is None:
         price = f"<div>no price: {escape(estimate.refusal.replace('_', ' '))}</div>"
