@@ -1,6 +1,7 @@
 """Tables from small results whose answer is known; every declaration names what exists."""
 
 import re
+from fnmatch import fnmatch
 
 import numpy as np
 import pandas as pd
@@ -210,3 +211,13 @@ def test_every_table_names_code_and_commands_that_exist_and_is_shown_somewhere()
         for module in re.findall(r"python -m ([\w.]+)", table.command):
             path = ROOT / module.replace(".", "/")
             assert path.with_suffix(".py").exists() or path.is_dir(), (name, module)
+
+
+def test_every_kept_results_file_is_shown_and_every_results_file_is_described():
+    files = {name for table in TABLES.values() for name in table.files}
+    kept = {path.stem for path in KEPT.glob("*/*.csv")}
+    assert kept <= files
+    text = (ROOT / "data" / "README.md").read_text("utf-8")
+    patterns = re.findall(r"`([\w*]+)\.csv`", text)
+    missing = [name for name in files if not any(fnmatch(name, each) for each in patterns)]
+    assert not missing
