@@ -66,10 +66,10 @@ def main():
 
     from attributes import prompts, reader
     from attributes.llm_cache import ReplyCache, ask_missing
-    from common.merge import table as merge
+    from common.merge.table import merge_sources
 
     paths, started = run.paths, time.monotonic()
-    table, account = merge.build(run, args.study_text, args.hnm_price)
+    table, account = merge_sources(paths, args.study_text, args.hnm_price)
     if run.limit and run.limit < len(table):
         left_out = [["both", "products", "left out by --limit", len(table) - run.limit, ""]]
         account = pd.concat([account, pd.DataFrame(left_out, columns=account.columns)])

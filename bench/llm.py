@@ -48,12 +48,12 @@ def main() -> None:
 
 def draw(folder: str) -> None:
     from common import artifacts, cli
-    from common.merge import table as merge
+    from common.merge.table import merge_sources
     from sample.catalogue import write
 
     write(Path(folder) / "raw", 600, SEED)
     args = cli.parse(cli.parser(""), ["--data-dir", folder])
-    artifacts.write_csv(merge.build(args)[0], args.paths.merged)
+    artifacts.write_csv(merge_sources(args.paths)[0], args.paths.merged)
 
 
 def _table(folder: str):

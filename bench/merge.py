@@ -87,11 +87,10 @@ def bare(folder: Path) -> int:
 def whole(raw: Path) -> int:
     """Stage 1 up to the product table."""
     from common.artifacts import Paths
-    from common.merge import table as merge
+    from common.merge.table import merge_sources
 
-    args = argparse.Namespace(paths=Paths(raw.parent, raw))
     with contextlib.redirect_stdout(io.StringIO()):
-        return len(merge.build(args)[0])
+        return len(merge_sources(Paths(raw.parent, raw))[0])
 
 
 def main() -> None:

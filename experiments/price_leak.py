@@ -27,7 +27,7 @@ from common.artifacts import Paths, StageError, require
 from common.dataset import Dataset
 from common.embed import embeddings
 from common.merge import leakage, splits
-from common.merge import table as merge
+from common.merge.table import study_fields
 from common.prices import features as pricing
 from common.prices.trees import plain_lightgbm
 from common.product_table import read_table
@@ -79,7 +79,7 @@ def load(args: argparse.Namespace, table: pd.DataFrame, text: str, split: str) -
     if text == "clean":
         return price_contest.load(args, split)
     leaky = table.copy()
-    fields = merge.study_fields(args.paths.fashion_raw)
+    fields = study_fields(args.paths.fashion_raw)
     leaky["description"] += leaky["product_key"].map(fields).fillna("")
     leaky["description"] = leaky["description"].str.strip()
     if split == "random":
@@ -102,7 +102,7 @@ def counts(dataset: Dataset, report: dict[str, int]) -> dict:
     leaky = leakage.leaky_rows(table)
     fashion = table["dataset_source"] == "FASHION"
     near = {
-        name: leakage.near_duplicates(table, rows, NEAR)
+        name: near_duplicates(table, rows)
         for name, rows in (("photo", dataset.image), ("text", dataset.text))
     }
     return {
@@ -118,6 +118,25 @@ def counts(dataset: Dataset, report: dict[str, int]) -> dict:
         "near_texts": int(near["text"].sum()),
         "near_both": int((near["photo"] & near["text"]).sum()),
     }
+
+
+def near_duplicates(
+    table: pd.DataFrame, embeddings: np.ndarray, threshold: float = NEAR
+) -> np.ndarray:
+    """Which test rows have a training or validation row at least that similar: bool (n_rows,).
+
+    ``embeddings``: (n_rows, d), L2-normalised, in the order of ``table``; rows that are NaN
+    are passed over. ``threshold``: cosine similarity.
+    """
+    usable = ~np.isnan(embeddings[:, 0])
+    tested = usable & (table["split"] == "test").to_numpy()
+    test = np.asarray(embeddings[tested], np.float32)
+    rest = np.asarray(embeddings[usable & ~tested], np.float32)
+    near = np.zeros(len(table), bool)
+    if len(rest) and len(test):
+        blocks = (test[start : start + 1024] @ rest.T for start in range(0, len(test), 1024))
+        near[tested] = np.concatenate([block.max(axis=1) for block in blocks]) >= threshold
+    return near
 
 
 def _contest(

@@ -13,14 +13,15 @@ Writes  results/price_targets.csv
 
 import argparse
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from common import cli
 from common.dataset import Dataset
-from common.merge import table as merge
-from common.merge.currency import EUR_TO_USD
-from common.merge.sources import STATISTICS
+from common.merge.currency import EUR_TO_USD, HNM_TO_EUR
+from common.merge.sources import STATISTICS, article_prices, read_articles
 from common.prices import features as pricing
 from common.prices import recipes as price_recipes
 from common.results import Results
@@ -67,7 +68,7 @@ def with_statistic(
     ``colours_agree``, share of those sold in several colours whose colours cost the same to the
     cent; ``median_usd``, the median price.
     """
-    articles = merge.article_usd(args.paths.hnm_raw, statistic)
+    articles = article_usd(args.paths.hnm_raw, statistic)
     of_product = articles.groupby("product_key")["usd"]
     usd = dataset.table["product_key"].map(of_product.median())
     own = (dataset.table["dataset_source"] == "HNM").to_numpy()
@@ -83,6 +84,19 @@ def with_statistic(
         "median_usd": float(prices.median()),
     }
     return replace(dataset, table=table), facts
+
+
+def article_usd(folder: Path, statistic: str = "median") -> pd.DataFrame:
+    """H&M's usable articles with a price: ``article_id, product_key, usd``.
+
+    ``folder``: that of the H&M download; ``statistic``: see :func:`article_prices`.
+    """
+    prices, _ = article_prices(folder / "transactions_train.csv", statistic)
+    articles = read_articles(folder).merge(prices, on="article_id")
+    articles = articles[articles["problem"] == ""]
+    keys = "HNM:" + articles["product_code"]
+    usd = articles["price"] * HNM_TO_EUR * EUR_TO_USD
+    return pd.DataFrame({"article_id": articles["article_id"], "product_key": keys, "usd": usd})
 
 
 def main() -> None:

@@ -38,10 +38,10 @@ def sample_raw(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def sample_table(sample_raw, tmp_path_factory):
     """The product table of the drawn catalogue and its account. Read only: copy to change."""
-    from common.artifacts import Paths, RunConfig
-    from common.merge import table
+    from common.artifacts import Paths
+    from common.merge.table import merge_sources
 
-    return table.build(RunConfig(Paths(tmp_path_factory.mktemp("merged"), sample_raw)))
+    return merge_sources(Paths(tmp_path_factory.mktemp("merged"), sample_raw))
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 
 from common.artifacts import StageError
 from common.merge import leakage
+from experiments.price_leak import near_duplicates
 
 
 @pytest.fixture
@@ -152,7 +153,7 @@ def test_near_duplicates_across_sides(table):
     embeddings[4] = embeddings[0] + 0.01  # test row like a training row
     embeddings[2] = embeddings[1]  # both are not test rows: no matter
     embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
-    assert leakage.near_duplicates_across_sides(table, embeddings) == 1
+    assert near_duplicates(table, embeddings).sum() == 1
     embeddings[5] = np.nan  # an image that cannot be decoded
-    assert leakage.near_duplicates_across_sides(table, embeddings) == 1
-    assert leakage.near_duplicates_across_sides(table, embeddings, threshold=1.01) == 0
+    assert near_duplicates(table, embeddings).sum() == 1
+    assert near_duplicates(table, embeddings, threshold=1.01).sum() == 0

@@ -1,7 +1,6 @@
 """One table from both downloads: nothing lost, nothing silent, no price in the text."""
 
 import json
-from argparse import Namespace
 
 import numpy as np
 import pandas as pd
@@ -10,12 +9,12 @@ import pytest
 from common import product_table
 from common.artifacts import FASHION_FOLDER, HNM_FOLDER, Paths, StageError, write_csv
 from common.merge import leakage, sources, splits, taxonomy
-from common.merge import table as merge
+from common.merge.table import COLUMNS, merge_sources, summarize
 from common.product_table import read_table
 
 
 def build(raw, tmp_path, **options):
-    return merge.build(Namespace(paths=Paths(tmp_path / "data", raw)), **options)
+    return merge_sources(Paths(tmp_path / "data", raw), **options)
 
 
 @pytest.fixture(scope="module")
@@ -73,12 +72,24 @@ def test_the_sample_account_adds_up(sample, sample_raw):
     assert unseen["detail"].tolist() == ["Glow Capes 1"]  # reported by name
 
 
+def test_the_account_is_printed_in_short(sample, raw, tmp_path, capsys):
+    head, hnm, fashion, *unseen = summarize(sample[1]).splitlines()
+    assert head.split("  ")[0] == "source" and head.endswith("set aside")
+    counts = sample[0]["dataset_source"].value_counts()
+    assert [line.split()[:2] for line in (hnm, fashion)] == [["HNM", "83"], ["FASHION", "60"]]
+    assert [int(line.split()[2]) for line in (hnm, fashion)] == list(counts[["HNM", "FASHION"]])
+    assert hnm.split()[3:5] == ["23", "4"]  # colours of another row, and set aside
+    assert unseen == ["FASHION, type never seen: Glow Capes 1"]
+    build(raw, tmp_path)
+    assert capsys.readouterr().out == summarize(sample[1]) + "\n"
+
+
 def test_table_survives_the_file(sample, tmp_path):
     table, _ = sample
-    assert table.columns.tolist() == list(merge.COLUMNS)
+    assert table.columns.tolist() == list(COLUMNS)
     write_csv(table, tmp_path / "merged.csv")
     back = read_table(tmp_path / "merged.csv")
-    for column in merge.COLUMNS:
+    for column in COLUMNS:
         assert back[column].tolist() == table[column].tolist(), column
 
 

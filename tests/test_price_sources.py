@@ -12,7 +12,7 @@ from common import cli, dataset
 from common.artifacts import StageError
 from common.embed import embeddings
 from common.merge import leakage, splits
-from common.merge import table as merge
+from common.merge.table import _hnm
 from common.prices import recipes as price_recipes
 from common.prices import trees as price_trees
 from experiments import price_ablation, price_leak, price_targets
@@ -134,7 +134,7 @@ def leaky_products(products, monkeypatch):
         split_of = table["split"] if split == "grouped" else splits.random_split(table)
         return dataset.Dataset(table.assign(split=split_of), products.image, products.text, "clean")
 
-    monkeypatch.setattr(merge, "study_fields", lambda folder: fields)
+    monkeypatch.setattr(price_leak, "study_fields", lambda folder: fields)
     monkeypatch.setattr(embeddings, "ensure", lambda args, table: files)
     monkeypatch.setattr(price_contest, "load", load)
     monkeypatch.setattr(
@@ -150,7 +150,7 @@ def test_the_leak_is_measured_under_four_conditions(products, tmp_path, monkeypa
     inr = (600 + 170 * rank).to_numpy()
     table["price_usd"] = inr * leakage.INR_TO_USD
     stated = pd.Series([f" price: {one}" for one in inr], index=table["product_key"])
-    monkeypatch.setattr(merge, "study_fields", lambda folder: stated)
+    monkeypatch.setattr(price_leak, "study_fields", lambda folder: stated)
     table["title"] = "shirt"
     table.to_csv(products.inputs["table"], index=False)
     command(price_leak, tmp_path, monkeypatch)
@@ -192,7 +192,7 @@ def test_statistics_of_sales_are_compared_on_the_same_products(
     products, sample_raw, tmp_path, monkeypatch
 ):
     args = cli.parse(cli.parser(""), ["--data-dir", str(tmp_path), "--raw-dir", str(sample_raw)])
-    known = merge.article_usd(args.paths.hnm_raw)["product_key"].unique()
+    known = price_targets.article_usd(args.paths.hnm_raw)["product_key"].unique()
     own = np.arange(len(products.table) - len(known), len(products.table))  # test rows too
     products.table["dataset_source"] = "FASHION"
     products.table.loc[own, "dataset_source"] = "HNM"
@@ -207,7 +207,7 @@ def test_statistics_of_sales_are_compared_on_the_same_products(
     assert found.loc["high", "median_usd"] >= found.loc["median", "median_usd"]
     pd.testing.assert_series_equal(products.table["price_usd"], before)
     median, _ = price_targets.with_statistic(args, products, "median")
-    direct, _ = merge._hnm(args.paths.hnm_raw, "median")
+    direct, _ = _hnm(args.paths.hnm_raw, "median")
     direct = direct.set_index("product_key")["price_usd"]
     mine = median.table.set_index("product_key")["price_usd"]
     shared = direct.index.intersection(mine.index)

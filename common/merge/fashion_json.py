@@ -1,16 +1,15 @@
-"""One product of the Fashion download: ``styles/<id>.json`` -> prices, brand, plain text.
+"""Reads one ``styles/<id>.json`` of the Fashion download: prices, brand, description as plain text.
 
 Apart from :mod:`common.merge.sources` because worker processes import it: nothing heavy here.
 """
 
-import os
 import re
 from html import unescape
 from html.parser import HTMLParser
+from pathlib import Path
 
 import orjson
 
-AT_ONCE = 2**16  # bytes; hardly a file has more
 # In this order they make the description; the last three are missing for most products.
 DESCRIPTORS = ("description", "materials_care_desc", "style_note", "size_fit_desc")
 
@@ -18,7 +17,7 @@ DESCRIPTORS = ("description", "materials_care_desc", "style_note", "size_fit_des
 def read_detail(path: str) -> dict:
     """One ``styles/<id>.json``; a file that cannot be used gives only its ``problem``."""
     try:
-        data = orjson.loads(_content(path))["data"]
+        data = orjson.loads(Path(path).read_bytes())["data"]
         descriptors = data.get("productDescriptors") or {}
         texts = [plain_text((descriptors.get(k) or {}).get("value")) for k in DESCRIPTORS]
         return {
@@ -36,18 +35,6 @@ def read_detail(path: str) -> dict:
         return {"problem": "no JSON"}
     except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError, OSError):
         return {"problem": "broken JSON"}
-
-
-def _content(path: str) -> bytes:
-    # A file object asks the system three things more, as long as the parsing takes.
-    file = os.open(path, os.O_RDONLY)
-    try:
-        parts = [os.read(file, AT_ONCE)]
-        while len(parts[-1]) == AT_ONCE:
-            parts.append(os.read(file, AT_ONCE))
-        return b"".join(parts)
-    finally:
-        os.close(file)
 
 
 def _number(value: object) -> float:

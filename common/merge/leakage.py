@@ -1,4 +1,4 @@
-"""Audit: does a text give its own price away, and do the splits share products?
+"""Leakage audit: does a text give its own price away, do the sides of the split share products?
 
 A listing that is to be priced does not say its price. The audit looks for two things in the
 text of every row: an amount of money in any wording ("Rs. 1,899", "$20", "50% OFF"), and the
@@ -12,7 +12,6 @@ target in 83 % of the products).
 import re
 from collections.abc import Iterable
 
-import numpy as np
 import pandas as pd
 
 from common.artifacts import StageError
@@ -46,11 +45,11 @@ def amounts(usd: float, inr: Iterable[float] = ()) -> set[str]:
     "20" says nothing.
     """
     eur = usd / EUR_TO_USD
-    found = {f"{usd:.2f}", f"{eur:.2f}", f"{usd:.4f}"}
-    found |= {f"{eur / HNM_TO_EUR:.{digits}f}" for digits in (4, 5, 6, 16)}
+    numbers = {f"{usd:.2f}", f"{eur:.2f}", f"{usd:.4f}"}
+    numbers |= {f"{eur / HNM_TO_EUR:.{digits}f}" for digits in (4, 5, 6, 16)}
     for value in (usd, eur, usd / INR_TO_USD, *inr):
-        found |= {f"{value:.2f}", f"{value:.0f}"} if value >= 100 else set()
-    return {_plain(number) for number in found}
+        numbers |= {f"{value:.2f}", f"{value:.0f}"} if value >= 100 else set()
+    return {_plain(number) for number in numbers}
 
 
 def _plain(number: str) -> str:
@@ -61,18 +60,17 @@ def _plain(number: str) -> str:
     return number.rstrip("0").rstrip(".") if "." in number else number
 
 
-def _own(text: str, own: set[str]) -> list[re.Match]:
-    found = (match for match in _NUMBER.finditer(text))
-    # 20 could be anything; 20.00 is a price.
-    return [m for m in found if _plain(m[0]) in own and len(m[0]) > 2]
+def _matches(text: str, prices: set[str]) -> list[re.Match]:
+    """The numbers of ``text`` that are among ``prices``. 20 could be anything; 20.00 is a price."""
+    return [m for m in _NUMBER.finditer(text) if len(m[0]) > 2 and _plain(m[0]) in prices]
 
 
-def without_prices(text: str, own: set[str]) -> str:
-    """``text`` without amounts of money and without the numbers in ``own``."""
-    kept = MONEY.sub(" ", text)
-    for match in reversed(_own(kept, own)):
-        kept = kept[: match.start()] + " " + kept[match.end() :]
-    return text if kept == text else " ".join(kept.split())
+def without_prices(text: str, prices: set[str]) -> str:
+    """``text`` without amounts of money and without the numbers in ``prices``."""
+    cleaned = MONEY.sub(" ", text)
+    for match in reversed(_matches(cleaned, prices)):
+        cleaned = cleaned[: match.start()] + " " + cleaned[match.end() :]
+    return text if cleaned == text else " ".join(cleaned.split())
 
 
 def leaky_rows(table: pd.DataFrame, columns: Iterable[str] = ("title", "description")) -> pd.Series:
@@ -80,49 +78,11 @@ def leaky_rows(table: pd.DataFrame, columns: Iterable[str] = ("title", "descript
     verdicts = []
     texts = map(" ".join, zip(*(table[name] for name in columns), strict=True))
     for text, usd in zip(texts, table["price_usd"], strict=True):
-        own = bool(_own(text, amounts(usd)))
-        verdicts.append("own price" if own else "amount of money" if MONEY.search(text) else "")
+        if _matches(text, amounts(usd)):
+            verdicts.append("own price")
+        else:
+            verdicts.append("amount of money" if MONEY.search(text) else "")
     return pd.Series(verdicts, index=table.index)
-
-
-def shared_across_sides(table: pd.DataFrame) -> dict[str, int]:
-    """How many products, groups and whole texts lie on more than one side of the split."""
-    text = (table["title"] + ". " + table["description"]).str.lower()
-    keys = {"products": table["product_key"], "groups": table["group"], "texts": text}
-    found = {}
-    for name, key in keys.items():
-        pairs = pd.DataFrame({"key": key, "side": table["split"]}).drop_duplicates()
-        found[name] = int((pairs["key"].value_counts() > 1).sum())
-    return found
-
-
-def near_duplicates_across_sides(
-    table: pd.DataFrame, embeddings: np.ndarray, threshold: float = 0.98
-) -> int:
-    """Number of test rows with a training or validation row at least that similar.
-
-    Arguments as of :func:`near_duplicates`.
-    """
-    return int(near_duplicates(table, embeddings, threshold).sum())
-
-
-def near_duplicates(
-    table: pd.DataFrame, embeddings: np.ndarray, threshold: float = 0.98
-) -> np.ndarray:
-    """Which test rows have a training or validation row at least that similar: bool (n_rows,).
-
-    ``embeddings``: (n_rows, d), L2-normalised, in the order of ``table``; rows that are NaN
-    are passed over. ``threshold``: cosine similarity.
-    """
-    usable = ~np.isnan(embeddings[:, 0])
-    tested = usable & (table["split"] == "test").to_numpy()
-    test = np.asarray(embeddings[tested], np.float32)
-    rest = np.asarray(embeddings[usable & (table["split"] != "test").to_numpy()], np.float32)
-    near = np.zeros(len(table), bool)
-    if len(rest) and len(test):
-        blocks = (test[start : start + 1024] @ rest.T for start in range(0, len(test), 1024))
-        near[tested] = np.concatenate([block.max(axis=1) for block in blocks]) >= threshold
-    return near
 
 
 def audit(
@@ -141,7 +101,11 @@ def audit(
     leaky = leaky_rows(table, columns)
     report = {"rows": len(table)}
     report |= {name: int((leaky == name).sum()) for name in ("own price", "amount of money")}
-    report |= shared_across_sides(table)
+    whole = (table["title"] + ". " + table["description"]).str.lower()
+    keys = {"products": table["product_key"], "groups": table["group"], "texts": whole}
+    for name, key in keys.items():
+        sides = pd.DataFrame({"key": key, "side": table["split"]}).drop_duplicates()
+        report[name] = int((sides["key"].value_counts() > 1).sum())
     if text == "clean" and (leaky != "").any():
         keys = table["product_key"][leaky != ""]
         raise StageError(

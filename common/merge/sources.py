@@ -14,7 +14,7 @@ import multiprocessing
 import os
 import tempfile
 from collections.abc import Iterable
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -26,37 +26,20 @@ from common.merge.fashion_json import read_detail
 HNM_URL = "https://www.kaggle.com/competitions/h-and-m-personalized-fashion-recommendations"
 FASHION_URL = "https://www.kaggle.com/datasets/paramaggarwal/fashion-product-images-dataset"
 
-ARTICLE_COLUMNS = (
-    "article_id",
-    "product_code",
-    "prod_name",
-    "product_type_name",
-    "graphical_appearance_name",
-    "colour_group_name",
-    "department_name",
-    "index_group_name",
-    "section_name",
-    "garment_group_name",
-    "detail_desc",
+ARTICLE_COLUMNS = tuple(
+    "article_id product_code prod_name product_type_name graphical_appearance_name "
+    "colour_group_name department_name index_group_name section_name garment_group_name "
+    "detail_desc".split()
 )
 TRANSACTION_COLUMNS = ("article_id", "price")
-STYLE_COLUMNS = (
-    "id",
-    "gender",
-    "masterCategory",
-    "subCategory",
-    "articleType",
-    "baseColour",
-    "season",
-    "year",
-    "usage",
-    "productDisplayName",
+STYLE_COLUMNS = tuple(
+    "id gender masterCategory subCategory articleType baseColour season year usage "
+    "productDisplayName".split()
 )
 
 PRICE_SCALE = 59_000  # every H&M price is an integer over this
 DEEP_DISCOUNT = 0.5  # of the price that the product has at full price
 FULL_PRICE_QUANTILE = 0.9
-STATISTICS = ("median", "mean", "mode", "high")
 
 
 # --- H&M ---------------------------------------------------------------------------------------
@@ -78,16 +61,9 @@ def read_articles(folder: Path) -> pd.DataFrame:
     if len(shortened):
         raise StageError(_lost_zeros(path, len(shortened), shortened.iloc[0]))
 
-    well_formed = ids.str.fullmatch(r"\d{10}")
     problem = pd.Series("", index=articles.index)
-    problem[~well_formed] = "malformed id"
-    problem[well_formed & ids.duplicated()] = "repeated id"
-    images = _image_names(folder / "images", depth=2)
-    # Only well-formed ids become paths: an id such as ../../x never touches the file system.
-    articles["image"] = [
-        f"images/{i[:3]}/{i}.jpg" if good and f"{i[:3]}/{i}.jpg" in images else ""
-        for i, good in zip(ids, well_formed, strict=True)
-    ]
+    files = _image_names(folder / "images", depth=2)
+    articles["image"] = _check_ids(ids, r"\d{10}", problem, "{0:.3}/{0}.jpg", files)
     # The first seven digits are the product; the column product_code repeats them.
     articles["product_code"] = ids.str[:7]
     return articles.assign(problem=problem)
@@ -109,7 +85,7 @@ def article_prices(
     """
     if statistic not in STATISTICS:
         raise ValueError(f"statistic {statistic!r} is none of {', '.join(STATISTICS)}")
-    import duckdb  # for this alone
+    import duckdb
 
     header = _check_header(path, TRANSACTION_COLUMNS, HNM_URL)
     with tempfile.TemporaryDirectory() as spill, duckdb.connect() as db:
@@ -130,7 +106,7 @@ def article_prices(
             raise StageError(_lost_zeros(path, int(lost[0]), lost[1]))
         db.execute(_FULL_PRICES, {"quantile": FULL_PRICE_QUANTILE, "cut": DEEP_DISCOUNT})
         counts = db.execute("SELECT state, sum(n)::BIGINT FROM judged GROUP BY state").fetchall()
-        prices = db.execute(_STATISTIC[statistic]).df()
+        prices = db.execute(_PRICES.format(statistic=_STATISTIC[statistic])).df()
     if prices.empty:
         raise StageError(f"{path} holds no usable price; download it again from {HNM_URL}")
     prices["price"] /= PRICE_SCALE
@@ -172,24 +148,19 @@ FROM histogram LEFT JOIN full_price ON product = left(article_id, 7)
 """
 _STATISTIC = {
     # Over a histogram: the mean of the lower and the upper median.
-    "median": """
-        SELECT article_id, (min(price) FILTER (2 * upto >= total)
-                            + min(price) FILTER (2 * upto > total)) / 2 AS price
-        FROM (SELECT article_id, price,
-                     sum(n) OVER (PARTITION BY article_id ORDER BY price) AS upto,
-                     sum(n) OVER (PARTITION BY article_id) AS total
-              FROM judged WHERE state = 'kept')
-        GROUP BY article_id ORDER BY article_id""",
-    "mean": """
-        SELECT article_id, sum(price * n) / sum(n) AS price
-        FROM judged WHERE state = 'kept' GROUP BY article_id ORDER BY article_id""",
-    "mode": """
-        SELECT article_id, arg_max(price, (n, price)) * 1.0 AS price
-        FROM judged WHERE state = 'kept' GROUP BY article_id ORDER BY article_id""",
-    "high": """
-        SELECT article_id, any_value(full_price) * 1.0 AS price
-        FROM judged WHERE state = 'kept' GROUP BY article_id ORDER BY article_id""",
+    "median": "(min(price) FILTER (2 * upto >= total) + min(price) FILTER (2 * upto > total)) / 2",
+    "mean": "sum(price * n) / sum(n)",
+    "mode": "arg_max(price, (n, price)) * 1.0",
+    "high": "any_value(full_price) * 1.0",
 }
+STATISTICS = tuple(_STATISTIC)
+_PRICES = """
+SELECT article_id, {statistic} AS price
+FROM (SELECT *, sum(n) OVER (PARTITION BY article_id ORDER BY price) AS upto,
+             sum(n) OVER (PARTITION BY article_id) AS total
+      FROM judged WHERE state = 'kept')
+GROUP BY article_id ORDER BY article_id
+"""
 
 
 # --- Fashion -----------------------------------------------------------------------------------
@@ -202,25 +173,13 @@ def read_styles(folder: Path) -> pd.DataFrame:
     ``age_group``, ``description`` (plain text), ``rating``, ``vat``. ``image`` is the path
     relative to ``folder`` or ""; ``problem`` says why a row cannot be used, or "".
     """
-    workers = runtime.cpu_count()
-    # Spawned, not forked: DuckDB and torch may already have threads here.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        for _ in range(workers):
-            pool.submit(int)  # or they would start only when all that follows is done
-        styles = _split_styles(folder / "styles.csv")
-        ids = styles["id"]
-        well_formed = ids.str.fullmatch(r"\d+")
-        problem = styles.pop("problem")
-        problem[(problem == "") & ~well_formed] = "malformed id"
-        problem[(problem == "") & ids.duplicated()] = "repeated id"
-        images = _image_names(folder / "images", depth=1)
-        styles["image"] = [
-            f"images/{i}.jpg" if good and f"{i}.jpg" in images else ""
-            for i, good in zip(ids, well_formed, strict=True)
-        ]
-        details = pd.DataFrame(_read_details(pool, folder / "styles", ids[problem == ""]))
-    details = details.set_index(problem.index[problem == ""])
+    styles = _split_styles(folder / "styles.csv")
+    ids, problem = styles["id"], styles.pop("problem")
+    files = _image_names(folder / "images", depth=1)
+    styles["image"] = _check_ids(ids, r"\d+", problem, "{}.jpg", files)
+    usable = problem == ""
+    details = pd.DataFrame(_read_details(folder / "styles", ids[usable]))
+    details = details.set_index(problem.index[usable])
     problem.update(details.pop("problem"))
     return styles.join(details).assign(problem=problem)
 
@@ -246,12 +205,15 @@ def _split_styles(path: Path) -> pd.DataFrame:
     return styles.assign(problem=problems)
 
 
-def _read_details(pool: Executor, folder: Path, ids: Iterable[str]) -> list[dict]:
+def _read_details(folder: Path, ids: Iterable[str]) -> list[dict]:
     if not folder.is_dir():
         raise StageError(f"{folder} is missing; download it from {FASHION_URL}")
     paths = [f"{folder}/{i}.json" for i in ids]
-    details = pool.map(read_detail, paths, chunksize=256)
-    return list(runtime.Progress(details, "reading styles/*.json", len(paths), "files"))
+    # Spawned, not forked: DuckDB and torch may already have threads here.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(runtime.cpu_count(), mp_context=context) as pool:
+        details = pool.map(read_detail, paths, chunksize=256)
+        return list(runtime.Progress(details, "reading styles/*.json", len(paths), "files"))
 
 
 # --- both --------------------------------------------------------------------------------------
@@ -270,6 +232,20 @@ def _check_header(path: Path, columns: Iterable[str], url: str) -> list[str]:
     return header
 
 
+def _check_ids(
+    ids: pd.Series, pattern: str, problem: pd.Series, file: str, files: set[str]
+) -> list[str]:
+    """Writes what is wrong with ids into ``problem``; returns their images, "" where there is none.
+
+    Only well-formed ids become paths: an id such as ../../x never touches the file system.
+    """
+    well_formed = ids.str.fullmatch(pattern)
+    problem[(problem == "") & ~well_formed] = "malformed id"
+    problem[(problem == "") & ids.duplicated()] = "repeated id"
+    names = [file.format(i) if good else "" for i, good in zip(ids, well_formed, strict=True)]
+    return [f"images/{name}" if name in files else "" for name in names]
+
+
 def _lost_zeros(path: Path, rows: int, example: str) -> str:
     return (
         f"{path}: {rows} article ids have lost their leading zero (such as {example}); "
@@ -281,8 +257,8 @@ def _image_names(folder: Path, depth: int) -> set[str]:
     """The ``.jpg`` files ``depth`` folders down, as paths relative to ``folder``."""
     if not folder.is_dir():
         raise StageError(f"{folder} is missing; download the images too (or pass --raw-dir)")
-    with os.scandir(folder) as found:
+    with os.scandir(folder) as entries:
         if depth == 1:
-            return {entry.name for entry in found if entry.name.endswith(".jpg")}
-        folders = [entry for entry in found if entry.is_dir()]
-    return {f"{one.name}/{name}" for one in folders for name in _image_names(Path(one), depth - 1)}
+            return {entry.name for entry in entries if entry.name.endswith(".jpg")}
+        folders = [Path(entry) for entry in entries if entry.is_dir()]
+    return {f"{sub.name}/{name}" for sub in folders for name in _image_names(sub, depth - 1)}

@@ -1,4 +1,4 @@
-"""The one split that every stage uses: grouped, stratified, seeded; 64 % / 16 % / 20 %.
+"""The train/validation/test split of every stage: grouped, stratified, seeded; 64 / 16 / 20 %.
 
 Rows that are one product must lie on one side, or a model is scored on what it has seen. Two
 rows of a source are one product when they share
@@ -16,6 +16,9 @@ import re
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 SPLITS = ("train", "validation", "test")
 PRICE_BANDS = 5  # quintiles of each source
@@ -61,9 +64,6 @@ def _words(text: str) -> str:
 
 def _components(keys: list[pd.Series]) -> np.ndarray:
     """Connected components of rows that share a non-empty value of any key."""
-    from scipy.sparse import coo_array  # not for who only reads splits
-    from scipy.sparse.csgraph import connected_components
-
     rows, values, offset = [], [], len(keys[0])
     for key in keys:
         filled = np.flatnonzero(key != "")
@@ -81,16 +81,12 @@ def assign(table: pd.DataFrame, seed: int = 0) -> pd.Series:
 
     Rows of one ``group`` (column of ``table``, else computed) share a side.
     """
-    from sklearn.model_selection import StratifiedGroupKFold  # as above
-
-    owner = table["group"] if "group" in table else groups(table)
-    return _divide(table, StratifiedGroupKFold(5, shuffle=True, random_state=seed), owner)
+    group = table["group"] if "group" in table else groups(table)
+    return _divide(table, StratifiedGroupKFold(5, shuffle=True, random_state=seed), group)
 
 
 def random_split(table: pd.DataFrame, seed: int = 0) -> pd.Series:
     """The study's split, for comparison: stratified likewise, but variants fall anywhere."""
-    from sklearn.model_selection import StratifiedKFold
-
     return _divide(table, StratifiedKFold(5, shuffle=True, random_state=seed), None)
 
 
@@ -101,13 +97,14 @@ def price_bands(table: pd.DataFrame) -> pd.Series:
     return table["dataset_source"] + " " + band.astype(str)
 
 
-def _divide(table: pd.DataFrame, folds, owner: pd.Series | None) -> pd.Series:
+def _divide(table: pd.DataFrame, folds, group: pd.Series | None) -> pd.Series:
     bands = price_bands(table)
     split = pd.Series("train", index=table.index, name="split")
     # A fifth for testing; of the other four fifths, a fifth (16 % of all) for validation.
     for side in ("test", "validation"):
         rest = np.flatnonzero(split == "train")
-        owners = None if owner is None else owner.iloc[rest]
-        _, chosen = next(folds.split(rest, bands.iloc[rest], owners))
+        _, chosen = next(
+            folds.split(rest, bands.iloc[rest], None if group is None else group.iloc[rest])
+        )
         split.iloc[rest[chosen]] = side
     return split

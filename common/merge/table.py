@@ -1,4 +1,4 @@
-"""One product table from both sources: price in USD, labels, clean text, outliers out.
+"""Merges both sources into one product table: price in USD, labels, clean text, outliers out.
 
 Prices: H&M's scaled price x 590 (the retail price point in EUR) x 1.15, Fashion's discounted
 price in rupees x 0.011, the study's rates. The colours of an H&M product (``product_code``)
@@ -8,7 +8,7 @@ image of its first article that has an image.
 Every raw row ends in the table, or is counted under the first reason that sets it aside.
 """
 
-import argparse
+import logging
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -17,28 +17,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from common.artifacts import StageError
+from common.artifacts import Paths, StageError
 from common.merge import leakage, sources, splits, taxonomy
 from common.merge.currency import EUR_TO_USD, HNM_TO_EUR, INR_TO_USD
+from common.results import aligned
 
-COLUMNS = (
-    "product_key",
-    "dataset_source",
-    "title",
-    "description",
-    "image_path",
-    "price_usd",
-    "normalized_gender",
-    "normalized_category",
-    "normalized_usage",
-    "usage_is_native",
-    "brand",
-    "product_type",
-    "section",
-    "appearance",
-    "colour",
-    "split",
-    "group",
+log = logging.getLogger(__name__)
+
+COLUMNS = tuple(
+    "product_key dataset_source title description image_path price_usd normalized_gender "
+    "normalized_category normalized_usage usage_is_native brand product_type section appearance "
+    "colour split group".split()
 )
 # Tukey's outer fence on log price, within a source: cuts what cannot be a price (0.1 rupees)
 # and leaves both the leather jacket and the hair tie.
@@ -48,28 +37,31 @@ FENCE = 3.0
 _PRICE_IN_NAME = re.compile(
     r"\b\d+[.,]\d\d(?!\d):?-?|\b(?:low|mid|premium)?\s?price(?:\s+item)?\b", re.IGNORECASE
 )
+_KEPT, _VARIANT = "kept", "kept with its variant"  # outcomes of raw rows
 
 
-def build(
-    args: argparse.Namespace, study_text: bool = False, statistic: str = "median"
+def merge_sources(
+    paths: Paths, study_text: bool = False, statistic: str = "median"
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The product table (`COLUMNS`) of both downloads, and the account of every raw row.
 
-    ``args.paths`` says where the downloads lie. ``study_text`` appends the study's leaky fields
-    (price, rating, VAT) to the Fashion descriptions. ``statistic`` makes the H&M target of the
-    transactions: see :func:`common.merge.sources.article_prices`.
+    ``study_text`` appends the study's leaky fields (price, rating, VAT) to the Fashion
+    descriptions. ``statistic`` makes the H&M target of the transactions: see
+    :func:`common.merge.sources.article_prices`.
 
-    The account, printed too, has ``source, table, outcome, rows, detail``; the rows of one raw
-    table add up to its file. Raises StageError for a broken download, or when nothing is left.
+    The account has ``source, table, outcome, rows, detail``; the rows of one raw table add up to
+    its file. Its summary is printed. Raises StageError for a broken download, or when nothing is
+    left.
     """
-    hnm, hnm_account = _hnm(args.paths.hnm_raw, statistic)
-    fashion, fashion_account = _fashion(args.paths.fashion_raw)
+    hnm, hnm_account = _hnm(paths.hnm_raw, statistic)
+    fashion, fashion_account = _fashion(paths.fashion_raw)
     table = pd.concat([hnm, fashion], ignore_index=True)
     account = hnm_account + fashion_account + _remove_prices(table)
     account = pd.DataFrame(account, columns=["source", "table", "outcome", "rows", "detail"])
-    print(format_account(account), flush=True)
+    log.info(account.to_string(index=False))
+    print(summarize(account), flush=True)
     if table.empty:
-        raise StageError(f"no product of {args.paths.raw} can be used, for the reasons above")
+        raise StageError(f"no product of {paths.raw} can be used, for the reasons above")
     # Before the leaky fields are added, so that both texts are split alike.
     table["group"] = splits.groups(table)
     table["split"] = splits.assign(table)
@@ -79,19 +71,27 @@ def build(
     return table[list(COLUMNS)], account
 
 
-def format_account(account: pd.DataFrame) -> str:
-    """The account as lines to print."""
-    return "\n".join(
-        f"{row.source:8} {row.table:12} {row.rows:>10,}  {row.outcome}"
-        + (f" ({row.detail})" if row.detail else "")
-        for row in account.itertuples()
-    )
+def summarize(account: pd.DataFrame) -> str:
+    """The account in short: what became of each source's products, and labels never seen."""
+    lines, reasons = [["source", "raw rows", "products", "variants", "set aside"]], [""]
+    products = account[account["table"].isin(("articles", "styles"))]
+    for source, outcomes in products.groupby("source", sort=False):
+        rows = outcomes.set_index("outcome")["rows"]  # the largest first
+        aside = rows.drop([_KEPT, _VARIANT], errors="ignore")
+        counts = rows.sum(), rows.get(_KEPT, 0), rows.get(_VARIANT, 0), aside.sum()
+        lines.append([source, *(f"{count:,}" for count in counts)])
+        largest = [f"{reason} {count:,}" for reason, count in aside[:3].items()]
+        reasons.append(", ".join(largest + (["..."] if len(aside) > 3 else [])))
+    text = zip(aligned(lines).split("\n"), reasons, strict=True)
+    unseen = products[products["outcome"].str.endswith("never seen")]
+    unseen = [f"{row.source}, {row.outcome}: {row.detail}" for row in unseen.itertuples()]
+    return "\n".join([*(f"{line}  {why}".rstrip() for line, why in text), *unseen])
 
 
 # --- the two sources ---------------------------------------------------------------------------
 
 
-def _hnm(folder: Path, statistic: str) -> tuple[pd.DataFrame, list[dict]]:
+def _hnm(folder: Path, statistic: str) -> tuple[pd.DataFrame, list[tuple]]:
     articles = sources.read_articles(folder)
     prices, transactions = sources.article_prices(folder / "transactions_train.csv", statistic)
     articles = articles.merge(prices, on="article_id", how="left", validate="many_to_one")
@@ -105,8 +105,7 @@ def _hnm(folder: Path, statistic: str) -> tuple[pd.DataFrame, list[dict]]:
     first["product_type_name"] = first["product_type_name"].mask(
         untyped, first["product_code"].map(type_of).fillna(taxonomy.HNM_UNTYPED)
     )
-
-    usd = _product_prices(usable)
+    usd = usable.groupby("product_code")["price"].median() * HNM_TO_EUR * EUR_TO_USD
     products = pd.DataFrame(
         {
             "product_key": "HNM:" + first["product_code"],
@@ -132,42 +131,19 @@ def _hnm(folder: Path, statistic: str) -> tuple[pd.DataFrame, list[dict]]:
             "colour": first["colour_group_name"],
             "list_inr": np.nan,
             "study_fields": "",
-            "said_gender": first["index_group_name"],
-            "said_usage": "",
+            "raw_gender": first["index_group_name"],
+            "raw_usage": "",
         }
     )
     verdict = _judge(products, taxonomy.HNM_DROPPED)
     # All articles of a product share its verdict; one of them is the row.
     of_article = verdict.set_index(first["product_code"]).reindex(articles["product_code"])
     of_article.index = articles.index
-    of_article["outcome"] = of_article["outcome"].where(
-        (of_article["outcome"] != "kept") | articles.index.isin(first.index),
-        "kept with its variant",
-    )
+    variant = (of_article["outcome"] == _KEPT) & ~articles.index.isin(first.index)
+    of_article["outcome"] = of_article["outcome"].mask(variant, _VARIANT)
     account = _count("HNM", "articles", articles["problem"], of_article)
-    account += [
-        {"source": "HNM", "table": "transactions", "outcome": outcome, "rows": rows, "detail": ""}
-        for outcome, rows in transactions.items()
-    ]
-    return products[verdict["outcome"] == "kept"], account
-
-
-def article_usd(folder: Path, statistic: str = "median") -> pd.DataFrame:
-    """H&M's usable articles with a price: ``article_id, product_key, usd``.
-
-    ``folder``: that of the H&M download; ``statistic``: see :func:`sources.article_prices`.
-    """
-    prices, _ = sources.article_prices(folder / "transactions_train.csv", statistic)
-    articles = sources.read_articles(folder).merge(prices, on="article_id")
-    articles = articles[articles["problem"] == ""]
-    keys = "HNM:" + articles["product_code"]
-    usd = articles["price"] * HNM_TO_EUR * EUR_TO_USD
-    return pd.DataFrame({"article_id": articles["article_id"], "product_key": keys, "usd": usd})
-
-
-def _product_prices(articles: pd.DataFrame) -> pd.Series:
-    """USD by product code: the median of the prices of its articles."""
-    return articles.groupby("product_code")["price"].median() * HNM_TO_EUR * EUR_TO_USD
+    account += [("HNM", "transactions", outcome, n, "") for outcome, n in transactions.items()]
+    return products[verdict["outcome"] == _KEPT], account
 
 
 def study_fields(folder: Path) -> pd.Series:
@@ -181,15 +157,11 @@ def study_fields(folder: Path) -> pd.Series:
 
 
 def _study_fields(styles: pd.DataFrame) -> list[str]:
-    return [
-        f" price: {price:g} rating: {rating} vat: {vat}"
-        for price, rating, vat in zip(
-            styles["list_inr"], styles["rating"], styles["vat"], strict=True
-        )
-    ]
+    rows = zip(styles["list_inr"], styles["rating"], styles["vat"], strict=True)
+    return [f" price: {price:g} rating: {rating} vat: {vat}" for price, rating, vat in rows]
 
 
-def _fashion(folder: Path) -> tuple[pd.DataFrame, list[dict]]:
+def _fashion(folder: Path) -> tuple[pd.DataFrame, list[tuple]]:
     styles = sources.read_styles(folder)
     usable = styles[styles["problem"] == ""]
     usage = _map(taxonomy.fashion_usage, usable, "usage")
@@ -212,13 +184,13 @@ def _fashion(folder: Path) -> tuple[pd.DataFrame, list[dict]]:
             "colour": usable["baseColour"].replace("NA", ""),
             "list_inr": usable["list_inr"],
             "study_fields": _study_fields(usable),
-            "said_gender": usable["gender"],
-            "said_usage": usable["usage"],
+            "raw_gender": usable["gender"],
+            "raw_usage": usable["usage"],
         }
     )
     verdict = _judge(products, taxonomy.FASHION_DROPPED)
     account = _count("FASHION", "styles", styles["problem"], verdict)
-    return products[verdict["outcome"] == "kept"], account
+    return products[verdict["outcome"] == _KEPT], account
 
 
 def _map(function: Callable, frame: pd.DataFrame, *columns: str) -> list:
@@ -243,20 +215,19 @@ def _judge(products: pd.DataFrame, dropped: frozenset[str]) -> pd.DataFrame:
             products["title"],
         ),
         "type never seen": (products["normalized_category"].isna(), kind),
-        "gender never seen": (products["normalized_gender"].isna(), products["said_gender"]),
-        "usage never seen": (products["normalized_usage"].isna(), products["said_usage"]),
+        "gender never seen": (products["normalized_gender"].isna(), products["raw_gender"]),
+        "usage never seen": (products["normalized_usage"].isna(), products["raw_usage"]),
         "no image": (products["image_path"] == "", ""),
         "no price": (price.isna(), ""),
         "price negative": (price < 0, ""),
         "price zero": (price == 0, ""),
     }
-    verdict = pd.DataFrame({"outcome": "kept", "label": ""}, index=products.index)
+    verdict = pd.DataFrame({"outcome": _KEPT, "label": ""}, index=products.index)
     for outcome, (applies, label) in reasons.items():
-        applies &= verdict["outcome"] == "kept"
+        applies &= verdict["outcome"] == _KEPT
         verdict["label"] = verdict["label"].mask(applies, label)
         verdict["outcome"] = verdict["outcome"].mask(applies, outcome)
-    kept = verdict["outcome"] == "kept"
-    log_price = np.log(price[kept])
+    log_price = np.log(price[verdict["outcome"] == _KEPT])
     low, high = log_price.quantile([0.25, 0.75])
     reach = FENCE * (high - low)
     outlying = log_price.index[(log_price < low - reach) | (log_price > high + reach)]
@@ -265,7 +236,7 @@ def _judge(products: pd.DataFrame, dropped: frozenset[str]) -> pd.DataFrame:
     return verdict
 
 
-def _count(source: str, table: str, problem: pd.Series, verdict: pd.DataFrame) -> list[dict]:
+def _count(source: str, table: str, problem: pd.Series, verdict: pd.DataFrame) -> list[tuple]:
     """Account rows of one raw table: each row by its own problem, else by its verdict."""
     outcome = problem.mask(problem == "", verdict["outcome"].reindex(problem.index))
     label = verdict["label"].reindex(problem.index).where(problem == "", "")
@@ -273,33 +244,28 @@ def _count(source: str, table: str, problem: pd.Series, verdict: pd.DataFrame) -
     for name, rows in outcome.value_counts().items():
         labels = Counter(label[outcome == name]).most_common()
         detail = ", ".join(f"{label} {count}" for label, count in labels if label)
-        lines.append(
-            {"source": source, "table": table, "outcome": name, "rows": rows, "detail": detail}
-        )
+        lines.append((source, table, name, rows, detail))
     return lines
 
 
-def _remove_prices(table: pd.DataFrame) -> list[dict]:
+def _remove_prices(table: pd.DataFrame) -> list[tuple]:
     """Takes prices out of titles and descriptions, in place, and counts the rows it touched."""
     account = []
-    internal_name = table["dataset_source"] == "HNM"
     for column in ("title", "description"):
-        told = [" ".join(text.split()) for text in table[column]]
-        cleaned = [
-            leakage.without_prices(text, leakage.amounts(usd, [inr]))
-            for text, usd, inr in zip(told, table["price_usd"], table["list_inr"], strict=True)
+        original = table[column].map(lambda text: " ".join(text.split()))
+        rows = zip(original, table["price_usd"], table["list_inr"], strict=True)
+        table[column] = [
+            leakage.without_prices(text, leakage.amounts(usd, [inr])) for text, usd, inr in rows
         ]
         if column == "title":
-            cleaned = [
-                " ".join(_PRICE_IN_NAME.sub(" ", text).split()) if internal else text
-                for text, internal in zip(cleaned, internal_name, strict=True)
-            ]
-        table[column] = cleaned
-        touched = table["dataset_source"][table[column] != told].value_counts()
+            internal = table["title"].map(
+                lambda text: " ".join(_PRICE_IN_NAME.sub(" ", text).split())
+            )
+            table["title"] = table["title"].mask(table["dataset_source"] == "HNM", internal)
+        touched = table["dataset_source"][table[column] != original].value_counts()
         account += [
-            {"source": source, "table": column, "outcome": "price taken out of it", "rows": rows}
-            for source, rows in touched.items()
+            (source, column, "price taken out of it", rows, "") for source, rows in touched.items()
         ]
     # A name that was nothing but a price.
     table["title"] = table["title"].where(table["title"] != "", table["product_type"])
-    return [{"detail": "", **line} for line in account]
+    return account

@@ -139,38 +139,25 @@ HNM_INDEX_GENDER = {
     # H&M's line for young women: dresses, skirts, blouses, and no department for men.
     "Divided": "Women",
 }
-HNM_SECTION_GENDER = {
-    "Ladies H&M Sport": "Women",
-    "Men H&M Sport": "Men",
-    "Baby Girl": "Girls",
-    "Kids Girl": "Girls",
-    "Young Girl": "Girls",
-    "Girls Underwear & Basics": "Girls",
-    "Baby Boy": "Boys",
-    "Kids Boy": "Boys",
-    "Young Boy": "Boys",
-    "Boys Underwear & Basics": "Boys",
-}
+HNM_SECTION_GENDER = {"Ladies H&M Sport": "Women", "Men H&M Sport": "Men"}
 HNM_SPLIT_INDEX_GROUPS = frozenset({"Sport", "Baby/Children"})
 
 
 def hnm_gender(index_group: str, section: str, department: str) -> str | None:
     """Index group, then section, then department; what names no side is Unisex; None if unseen.
 
-    Only children's sections (shoes, outerwear, baby basics) are left to the department, whose
-    name says the side as a word: "Kids Girl Shoes", "Dress-up Boys".
+    Children's sections and departments say the side as a word: "Young Girl", "Dress-up Boys".
     """
-    if index_group in HNM_INDEX_GENDER:
-        return HNM_INDEX_GENDER[index_group]
     if index_group not in HNM_SPLIT_INDEX_GROUPS:
-        return None
+        return HNM_INDEX_GENDER.get(index_group)
     if section in HNM_SECTION_GENDER:
         return HNM_SECTION_GENDER[section]
-    words = set(department.lower().split())
-    girls, boys = bool(words & {"girl", "girls"}), bool(words & {"boy", "boys"})
-    if girls == boys:
-        return "Unisex"
-    return "Girls" if girls else "Boys"
+    for name in (section, department):
+        words = set(name.lower().split())
+        girls, boys = bool(words & {"girl", "girls"}), bool(words & {"boy", "boys"})
+        if girls != boys:
+            return "Girls" if girls else "Boys"
+    return "Unisex"
 
 
 HNM_SECTION_USAGE = {
