@@ -7,37 +7,40 @@ epoch after an interruption.
 
 Reads   <data-dir>/dataset_with_llm.csv, the photos under <raw-dir>
 Writes  <data-dir>/results/Classification_with_CNN.csv, models/cnn_*.safetensors,
-        figures/confusion_cnn_*.png, figures/learning_cnn*.png;
+        figures/Classification_with_CNN/confusion_*.png of the best model, learning_cnn*.png;
         with --tune results/Classification_with_CNN_tuning.csv, tuning/Classification_with_CNN.jsonl
 
     python Classification_with_CNN.py --data-dir data/sample            # sample catalogue
     python Classification_with_CNN.py --raw-dir PATH                    # the real downloads
     python Classification_with_CNN.py --raw-dir PATH --preset study     # the study's ResNet50
-    python Classification_with_CNN.py --raw-dir PATH --finetune         # wants a GPU, or --limit
+    python Classification_with_CNN.py --raw-dir PATH --finetune         # on a GPU, or with --limit
     python Classification_with_CNN.py --raw-dir PATH --criterion study  # the study's reading
     python Classification_with_CNN.py --raw-dir PATH --tune 40          # only look for settings
-
-Reproduces the CNN rows of the README's classification table.
 """
 
 from common import cli, presets
 
-
-def arguments():
-    parser = cli.parser(__doc__)
-    presets.add_arguments(parser, "clip", "cnn")
-    cli.classification_options(parser, finetune=True)
-    return cli.parse(parser)
+STAGE = "Classification_with_CNN"
 
 
 def main():
-    args = arguments()
+    parser = cli.parser(__doc__)
+    presets.add_arguments(parser, "clip", "cnn")
+    cli.classification_options(parser, finetune=True)
+    args = cli.parse(parser)
+    run = cli.run_config(args)
 
     from common import dataset
     from common.labels import cnn
     from common.labels.networks import CNN
 
-    cnn.run(args, "Classification_with_CNN", dataset.load(cli.run_config(args)), "CNN", CNN)
+    data = dataset.load(run)
+    cnn.run_cnn(
+        *(run, STAGE, data, "CNN", CNN),
+        criterion=args.criterion,
+        finetune=args.finetune,
+        trials=args.tune,
+    )
 
 
 if __name__ == "__main__":

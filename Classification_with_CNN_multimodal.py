@@ -5,7 +5,8 @@ layer. Frozen backbone, `--finetune` and the three experiments are as there.
 
 Reads   <data-dir>/dataset_with_llm.csv, wrd_emb.npy (made first where missing), the photos
 Writes  <data-dir>/results/Classification_with_CNN_multimodal.csv, models/multimodal_cnn_*,
-        figures/confusion_multimodal_cnn_*.png, figures/learning_multimodal_cnn*.png;
+        figures/Classification_with_CNN_multimodal/confusion_*.png of the best model,
+        learning_multimodal_cnn*.png;
         with --tune results/Classification_with_CNN_multimodal_tuning.csv and
         tuning/Classification_with_CNN_multimodal.jsonl
 
@@ -14,33 +15,34 @@ Writes  <data-dir>/results/Classification_with_CNN_multimodal.csv, models/multim
     python Classification_with_CNN_multimodal.py --raw-dir PATH --preset study    # ResNet50, CLIP
     python Classification_with_CNN_multimodal.py --raw-dir PATH --criterion study # study's reading
     python Classification_with_CNN_multimodal.py --raw-dir PATH --tune 40         # only settings
-
-Reproduces the multimodal CNN rows of the README's classification table.
 """
 
 from common import cli, presets
 
-
-def arguments():
-    parser = cli.parser(__doc__)
-    presets.add_arguments(parser, "clip", "cnn")
-    cli.classification_options(parser, finetune=True)
-    return cli.parse(parser)
+STAGE = "Classification_with_CNN_multimodal"
 
 
 def main():
-    args = arguments()
+    parser = cli.parser(__doc__)
+    presets.add_arguments(parser, "clip", "cnn")
+    cli.classification_options(parser, finetune=True)
+    args = cli.parse(parser)
+    run = cli.run_config(args)
 
     from functools import partial
 
     from common import dataset
     from common.labels import cnn
-    from common.labels.networks import MultimodalCNN
+    from common.labels.networks import CNN
 
-    data = dataset.load(cli.run_config(args))
-    network = partial(MultimodalCNN, text_dim=data.text.shape[1])
-    stage = "Classification_with_CNN_multimodal"
-    cnn.run(args, stage, data, "Multimodal CNN", network, data.text)
+    data = dataset.load(run)
+    text_dim = data.text.shape[1]
+    cnn.run_cnn(
+        *(run, STAGE, data, "Multimodal CNN", partial(CNN, text_dim=text_dim), data.text),
+        criterion=args.criterion,
+        finetune=args.finetune,
+        trials=args.tune,
+    )
 
 
 if __name__ == "__main__":

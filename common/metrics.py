@@ -160,8 +160,8 @@ def clustering(labels, assigned, space) -> dict[str, float]:
             since a method always looks best in its own.
 
     Returns:
-        acc (best one-to-one match of clusters to classes, Hungarian method), nmi, ari, silhouette
-        (on at most 5,000 seeded rows; NaN if fewer than two clusters are left) and
+        accuracy (best one-to-one match of clusters to classes, Hungarian method), nmi, ari,
+        silhouette (on at most 5,000 seeded rows; NaN if fewer than two clusters are left) and
         smallest_cluster in rows.
     """
     labels, assigned = np.asarray(labels), np.asarray(assigned)
@@ -174,7 +174,7 @@ def clustering(labels, assigned, space) -> dict[str, float]:
             space, assigned, sample_size=min(SILHOUETTE_SAMPLE, len(labels)), random_state=0
         )
     return {
-        "acc": float(matched / len(labels)),
+        "accuracy": float(matched / len(labels)),
         "nmi": float(normalized_mutual_info_score(labels, assigned)),
         "ari": float(adjusted_rand_score(labels, assigned)),
         "silhouette": float(silhouette),

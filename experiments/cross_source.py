@@ -1,4 +1,4 @@
-"""Across sources: what shifts, and what closes the gap to having learned from both.
+"""How well a classifier of one source labels the other, and what closes the gap between them.
 
     python -m experiments.cross_source --data-dir data/kaggle14k --raw-dir PATH --seed 0 1 2 3 4
 
@@ -6,40 +6,39 @@ Category and gender of one source's test products, learned from the other source
 back) by CLIP Fusion and by a linear SVM: as the study did it, with one remedy at a time, and
 learned from both sources. The last remedy joins three views (the model, the words that both sources
 use, the names of the classes) and learns from products on which they agree. Remedies see unlabelled
-training and validation products of the source that is answered for, never its labels; temperatures
-come from validation rows of the source learned from. `gap_closed` is the share of the way, in
-accuracy, from the study's recipe to having learned from both sources.
+training and validation products of the target source, never its labels; temperatures come from
+validation rows of the source learned from. `gap_closed` is the share of the way, in accuracy, from
+the study's recipe to having learned from both sources.
 
-Reads   <data-dir>/dataset_with_llm.csv, img_emb.npy, wrd_emb.npy (made first where missing), photos
-Writes  <data-dir>/results/source_shift.csv, results/across_sources.csv
+Reads   <data-dir>/dataset_with_llm.csv, img_emb.npy, wrd_emb.npy (made first where missing)
+Writes  <data-dir>/results/cross_source.csv
 """
 
-import argparse
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from scipy.special import log_softmax
 
-from common import cli, dataset, metrics, presets, runtime
+from common import cli, dataset, metrics, presets
+from common.artifacts import RunConfig
 from common.embed.encoders import ClipEncoder
 from common.embed.models import load_clip
-from common.labels import clip_fusion as fusion
-from common.labels.multitask import Model, array_batches, train
-from common.labels.networks import ClipFusion
+from common.labels import classical, clip_fusion
+from common.labels.multitask import train
 from common.labels.protocol import Split
 from common.product_table import listing_text
-from common.results import Results
+from common.results import Results, leaderboard
 from common.training import predict, torch_device
-from experiments import dataset_shift as source_shift
-from experiments import domain_adaptation as adaptation
-from experiments.retrieval import CATEGORY_WORDS
+from experiments import domain_adaptation
+from experiments.retrieval import CATEGORY_WORDS, class_embeddings
 
 KEY = ("experiment", "task", "model", "recipe", "split", "text", "seed")
 EXPERIMENTS = ("HNM->FASHION", "FASHION->HNM")
 TASKS = ("category", "gender")
 STUDY, BOTH = "as the study", "learned from both"
-SHARPNESS = 30.0  # of cosines, as CLIP has it before its temperature is learned
-SVM_PENALTY = 0.001  # as in stage 3a
+COSINE_SCALE = 30.0  # CLIP's, before its temperature is learned
 
 # What a listing would call the things of a class.
 CLASS_WORDS = {
@@ -56,189 +55,175 @@ CLASS_WORDS = {
 
 @dataclass(frozen=True)
 class Case:
-    """One experiment: rows of the two sources (first: learned from), of the sides, the split."""
+    """An experiment: its split, the rows of each source, and their training and validation rows.
+
+    The first source is learned from, the second is the target.
+    """
 
     split: Split
     sources: list[np.ndarray]
-    seen: list[np.ndarray]  # training and validation rows of each
+    seen: list[np.ndarray]
+
+    @classmethod
+    def of(cls, data: dataset.Dataset, experiment: str, seed: int) -> "Case":
+        names, side = (data.table[column].to_numpy() for column in ("dataset_source", "split"))
+        sources = [np.flatnonzero(names == name) for name in experiment.split("->")]
+        seen = [rows[side[rows] != "test"] for rows in sources]
+        return cls(Split.of(data.table, experiment, seed), sources, seen)
 
     @property
     def unlabelled(self) -> np.ndarray:
         return self.seen[1]
 
-
-def case(data: dataset.Dataset, experiment: str, seed: int) -> Case:
-    source, split = (data.table[name].to_numpy() for name in ("dataset_source", "split"))
-    sources = [np.flatnonzero(source == one) for one in experiment.split("->")]
-    targets = {task: dataset.labels(data.table, task) for task in dataset.TASKS}
-    sides = dataset.sides(data.table, experiment)
-    seen = [rows[split[rows] != "test"] for rows in sources]
-    return Case(Split(experiment, seed, *sides, targets), sources, seen)
+    def score(self, task: str, scores: np.ndarray) -> dict[str, float]:
+        y, test = self.split.targets[task][0], self.split.test
+        values = metrics.classification(y[test], scores[test].argmax(axis=1))
+        return {name: values[name] for name in ("accuracy", "f1_macro")}
 
 
-# --- the two models: (args, image, text, split) -> {task: scores (n_rows, n_classes)} ------
+# --- the two models: (device, image, text, split) -> {task: scores (n_rows, n_classes)} ----------
 
 
-def clip_fusion(args, image, text, split: Split) -> dict[str, np.ndarray]:
-    runtime.seed_everything(split.seed)
-    classes = {task: len(names) for task, (_, names) in split.targets.items()}
-    network = ClipFusion(image.shape[1], text.shape[1], classes, **fusion.NETWORK)
-    config = fusion.config(**fusion.TRAINING)
-    batches = array_batches(image, text, batch_size=config.batch_size)
-    train(args, split, Model("CLIP Fusion", None, batches, config), network)
-    every = batches(np.arange(len(image)), None, False, split.seed)
-    answered = predict(network, every, torch_device(args.device))
-    return {task: answered[task] for task in TASKS}
+def clip_fusion_scores(device: str, image, text, split: Split) -> dict[str, np.ndarray]:
+    model = clip_fusion.clip_fusion(image, text)
+    network, *_ = train(model, split, torch_device(device))
+    every = model.batches(np.arange(len(image)), None, False, split.seed)
+    return predict(network, every, torch_device(device))
 
 
-def linear_svm(args, image, text, split: Split) -> dict[str, np.ndarray]:
-    from sklearn.preprocessing import StandardScaler
-    from sklearn.svm import LinearSVC
-
-    joined = np.concatenate([image, text], axis=1)
-    joined = StandardScaler().fit(joined[split.train]).transform(joined)
-    scores = {}
+def linear_svm_scores(device: str, image, text, split: Split) -> dict[str, np.ndarray]:
+    features, scores = classical.Features(image, text), {}
     for task in TASKS:
-        y, names = split.targets[task]
-        model = LinearSVC(C=SVM_PENALTY, random_state=split.seed)
-        model.fit(joined[split.train], y[split.train])
-        decided = model.decision_function(joined)
-        # A class that training lacks is named last.
-        scores[task] = np.full((len(joined), len(names)), decided.min() - 1)
-        scores[task][:, model.classes_] = decided if decided.ndim == 2 else np.c_[-decided, decided]
+        fitted = classical.fit("LinearSVC", features, split, task, {})
+        decision = fitted.model.decision_function(fitted.features)
+        # A class that training lacks is ranked last.
+        scores[task] = np.full((len(decision), split.classes[task]), decision.min() - 1)
+        columns = decision if decision.ndim == 2 else np.c_[-decision, decision]
+        scores[task][:, fitted.present] = columns
     return scores
 
 
-MODELS = {"CLIP Fusion": clip_fusion, "LinearSVC": linear_svm}
+MODELS = {"CLIP Fusion": clip_fusion_scores, "LinearSVC": linear_svm_scores}
 
 
 # --- recipes ---------------------------------------------------------------------------------
 
 
-def recipes(args, data: dataset.Dataset, one: Case, fit, names: dict[str, np.ndarray]):
+def recipes(
+    data: dataset.Dataset, case: Case, fit: Callable, names: dict[str, np.ndarray]
+) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     """Yields (recipe, {task: scores (n_rows, n_classes)}).
 
-    Parameters: fit: one of `MODELS`; names: {task: scores by the nearest class name}.
+    Args:
+        fit: (image, text, split) -> {task: scores}.
+        names: {task: scores by the nearest class name}.
     """
-    image, text, split = np.asarray(data.image), np.asarray(data.text), one.split
-    plain = fit(args, image, text, split)
-    yield STUDY, plain
-    for name, alike in (
-        ("standardised by source", adaptation.standardised),
-        ("CORAL", adaptation.coral),
+    image, text, split = np.asarray(data.image), np.asarray(data.text), case.split
+    baseline = fit(image, text, split)
+    yield STUDY, baseline
+    for name, align in (
+        ("standardised by source", domain_adaptation.standardised),
+        ("CORAL", domain_adaptation.coral),
     ):
-        pair = (alike(rows, one.sources, one.seen) for rows in (image, text))
-        yield name, fit(args, *pair, split)
+        pair = (align(rows, case.sources, case.seen) for rows in (image, text))
+        yield name, fit(*pair, split)
 
     texts, joined = listing_text(data.table), np.concatenate([image, text], axis=1)
-    made: dict[str, dict] = {}
+    remedies: dict[str, dict] = {}
     for task in TASKS:
         y, classes = split.targets[task]
 
-        def sure(scores, y=y):
-            seen = split.validation
-            return log_softmax(scores / metrics.fit_temperature(scores[seen], y[seen]), axis=1)
+        def log_proba(scores, y=y):
+            rows = split.validation
+            return log_softmax(scores / metrics.fit_temperature(scores[rows], y[rows]), axis=1)
 
-        answers = sure(plain[task])
+        own = log_proba(baseline[task])
         shares = np.bincount(y[split.train], minlength=len(classes)) / len(split.train)
-        words = adaptation.shared_words(texts, y, split.train, one.unlabelled, len(classes))
-        chosen = {
-            "self-training on the surest": adaptation.surest(answers, one.unlabelled),
-            "self-training where three agree": adaptation.agreed(
-                [answers, words, names[task]], one.unlabelled
-            ),
-        }
+        words = domain_adaptation.shared_words(texts, y, split.train, case.unlabelled, len(classes))
+        surest = domain_adaptation.surest(own, case.unlabelled)
+        agreed = domain_adaptation.agreed([own, words, names[task]], case.unlabelled)
         for name, scores in {
-            "label shares by EM": adaptation.with_target_shares(answers, one.unlabelled, shares),
-            "class names": answers + sure(names[task]),
-            "shared words": answers + sure(words),
-            **{
-                name: adaptation.retrained(joined, answers, rows, one.unlabelled)
-                for name, rows in chosen.items()
-            },
+            "label shares by EM": domain_adaptation.with_target_shares(
+                own, case.unlabelled, shares
+            ),
+            "class names": own + log_proba(names[task]),
+            "shared words": own + log_proba(words),
+            "self-training on the surest": domain_adaptation.retrained(
+                joined, own, surest, case.unlabelled
+            ),
+            "self-training where three agree": domain_adaptation.retrained(
+                joined, own, agreed, case.unlabelled
+            ),
         }.items():
-            made.setdefault(name, {})[task] = scores
-    yield from made.items()
+            remedies.setdefault(name, {})[task] = scores
+    yield from remedies.items()
 
 
-def class_names(data: dataset.Dataset, encode) -> dict[str, np.ndarray]:
-    """{task: scores (n_rows, n_classes)}: how near picture and text are to what a class is called.
+def class_name_scores(data: dataset.Dataset, encode: Callable) -> dict[str, np.ndarray]:
+    """{task: scores (n_rows, n_classes)}: how near image and text are to the names of a class.
 
     encode: texts -> L2-normalised embeddings, as the data set's.
     """
-    found, both = {}, np.asarray(data.image) + np.asarray(data.text)
-    for task in TASKS:
-        names = [
-            encode(list(CLASS_WORDS[task][one])).mean(axis=0) for one in dataset.TASKS[task][1]
-        ]
-        names = np.stack([name / np.linalg.norm(name) for name in names])
-        found[task] = SHARPNESS * (both @ names.T)
-    return found
+    both = np.asarray(data.image) + np.asarray(data.text)
+    names = {
+        task: class_embeddings(encode, [CLASS_WORDS[task][name] for name in dataset.TASKS[task][1]])
+        for task in TASKS
+    }
+    return {task: COSINE_SCALE * (both @ embeddings.T) for task, embeddings in names.items()}
 
 
-def measure(args: argparse.Namespace, data: dataset.Dataset, results: Results, encode) -> None:
+def measure(run: RunConfig, data: dataset.Dataset, results: Results, encode: Callable) -> None:
     """Adds a row per experiment, model, seed, recipe and task; what is there is left out."""
-    names = class_names(data, encode)
-    said = {"split": args.split, "text": data.text_setting}
-    mixed = dataset.sides(data.table, "mixed")
-    for seed in args.seed:
-        for model, fit in MODELS.items():
-            # The last row of an experiment says that it is whole.
-            last = {"task": TASKS[-1], "model": model, "recipe": BOTH, "seed": seed, **said}
-            wanted = [each for each in EXPERIMENTS if not results.done(experiment=each, **last)]
-            if not wanted:
-                continue
-            targets = {task: dataset.labels(data.table, task) for task in dataset.TASKS}
-            both = fit(args, data.image, data.text, Split("mixed", seed, *mixed, targets))
-            for experiment in wanted:
-                one = case(data, experiment, seed)
-                most = {task: scored(one, task, both[task]) for task in TASKS}
-                least: dict = {}
-                for recipe, answers in [*recipes(args, data, one, fit, names), (BOTH, both)]:
-                    for task in TASKS:
-                        found = scored(one, task, answers[task])
-                        start = least.setdefault(task, found["accuracy"])
-                        gap = most[task]["accuracy"] - start
-                        closed = (found["accuracy"] - start) / gap if gap > 0 else float("nan")
-                        results.add(
-                            experiment=experiment,
-                            task=task,
-                            model=model,
-                            recipe=recipe,
-                            **said,
-                            seed=seed,
-                            n_train=len(mixed[0] if recipe == BOTH else one.split.train),
-                            n_test=len(one.split.test),
-                            **found,
-                            gap_closed=closed,
-                        )
+    names = class_name_scores(data, encode)
+    base = {"split": run.split, "text": data.text_setting}
+    for seed, (model, fit_on) in product(run.seed, MODELS.items()):
+        # The last row of an experiment says that it is whole.
+        last = {"task": TASKS[-1], "model": model, "recipe": BOTH, "seed": seed, **base}
+        missing = [name for name in EXPERIMENTS if not results.done(experiment=name, **last)]
+        if not missing:
+            continue
 
+        def fit(image, text, split, fit_on=fit_on):
+            return fit_on(run.device, image, text, split)
 
-def scored(one: Case, task: str, scores: np.ndarray) -> dict[str, float]:
-    test = one.split.test
-    found = metrics.classification(one.split.targets[task][0][test], scores[test].argmax(axis=1))
-    return {"accuracy": found["accuracy"], "macro_f1": found["f1_macro"]}
+        mixed = Split.of(data.table, "mixed", seed)
+        both = fit(data.image, data.text, mixed)
+        for experiment in missing:
+            case, start = Case.of(data, experiment, seed), {}
+            for recipe, scores in [*recipes(data, case, fit, names), (BOTH, both)]:
+                learned = mixed if recipe == BOTH else case.split
+                for task in TASKS:
+                    values = case.score(task, scores[task])
+                    low = start.setdefault(task, values["accuracy"])
+                    gap = case.score(task, both[task])["accuracy"] - low
+                    results.add(
+                        experiment=experiment,
+                        task=task,
+                        model=model,
+                        recipe=recipe,
+                        **base,
+                        seed=seed,
+                        n_train=len(learned.train),
+                        n_test=len(case.split.test),
+                        **values,
+                        gap_closed=(values["accuracy"] - low) / gap if gap > 0 else np.nan,
+                    )
 
 
 def main() -> None:
     parser = cli.parser(__doc__)
     presets.add_arguments(parser, "clip")
-    args = cli.parse(parser)
-    args.criterion = "cross-entropy"
-
-    data = dataset.load(cli.run_config(args))
-    said = {"split": args.split}
-    shift = Results(args.paths.results("source_shift"), args, data.inputs, ("shift", "split"))
-    for row in source_shift.measure(data, args.paths.raw):
-        if not shift.done(shift=row["shift"], **said):
-            shift.add(**said, **row)
-    shift.finish()
-
-    settings = {"network": fusion.IN_USE}
-    results = Results(args.paths.results("across_sources"), args, data.inputs, KEY, settings)
-    encode = ClipEncoder(load_clip(cli.run_config(args), torch_device(args.device))).texts
-    measure(args, data, results, encode)
-    results.finish()
+    run = cli.run_config(cli.parse(parser))
+    data = dataset.load(run)
+    settings = {"network": clip_fusion.IN_USE}
+    results = Results(run.paths.results("cross_source"), run, data.inputs, KEY, settings)
+    encode = ClipEncoder(load_clip(run, torch_device(run.device))).texts
+    measure(run, data, results, encode)
+    columns = {"accuracy": ("accuracy", "{:.3f}"), "gap_closed": ("gap closed", "{:.0%}")}
+    frame = results.frame
+    frame = frame[frame["recipe"] != BOTH]
+    index = ["experiment", "task", "model", "recipe"]
+    results.finish(leaderboard(frame, index, columns, best="accuracy", baseline=STUDY))
 
 
 if __name__ == "__main__":

@@ -8,67 +8,45 @@ K-Means on the autoencoder's codes, and DEC, which starts from these; per seed, 
 Writes <data-dir>/results/dec_digits.csv; seeds that it holds are not computed again
 """
 
+import hashlib
 import time
 
-from common import cli
+import numpy as np
+from sklearn.datasets import load_digits
+
+from common import cli, metrics
+from common.clusters import dec
+from common.results import Results, leaderboard
 from common.training import torch_device
 
-KEY = ("digits_method", "seed")
+KEY = ("method", "seed")
 CLUSTERS = 10
 
 
 def main() -> None:
-    args = cli.parse(cli.parser(__doc__))
-
-    import hashlib
-
-    import numpy as np
-    from sklearn.datasets import load_digits
-
-    from common import metrics
-    from common.clusters import dec
-    from common.results import Results
-
+    run = cli.run_config(cli.parse(cli.parser(__doc__)))
     pixels, digits = load_digits(return_X_y=True)
     pixels = pixels.astype(np.float32)
-    device = torch_device(args.device)
-    settings = {
-        "hidden": dec.HIDDEN,
-        "code": dec.CODE,
-        "corruption": dec.CORRUPTION,
-        "layer_updates": dec.LAYER_UPDATES,
-        "whole_updates": dec.WHOLE_UPDATES,
-        "rate": dec.RATE,
-        "tolerance": dec.TOLERANCE,
-    }
     inputs = {"digits": hashlib.sha256(pixels.tobytes()).hexdigest()}
-    results = Results(args.paths.results("dec_digits"), args, inputs, KEY, settings)
-    every = np.arange(len(pixels))
+    results = Results(run.paths.results("dec_digits"), run, inputs, KEY, dec.settings())
+    every, device = np.arange(len(pixels)), torch_device(run.device)
     features = dec.scaled(pixels, every)
-    for seed in args.seed:
-        if results.done(digits_method="DEC", seed=seed):
+    for seed in run.seed:
+        if results.done(method="DEC", seed=seed):
             continue
-
-        def add(method, assigned, started, seed=seed):
+        started = time.perf_counter()
+        assigned = dec.kmeans(features, CLUSTERS, seed).labels_
+        seconds = time.perf_counter() - started
+        clusterings = [("K-Means", assigned, features, seconds)]
+        clusterings += dec.cluster(features, every, CLUSTERS, seed, device)
+        for method, assigned, _, seconds in clusterings:
             scores = metrics.clustering(digits, assigned, pixels)
+            scores = {name: scores[name] for name in ("accuracy", "nmi", "ari", "smallest_cluster")}
             results.add(
-                digits_method=method,
-                seed=seed,
-                **{f"digits_{name}": scores[name] for name in ("acc", "nmi", "ari")},
-                smallest=scores["smallest_cluster"],
-                n=len(pixels),
-                seconds=round(time.perf_counter() - started, 2),
+                method=method, seed=seed, **scores, n=len(pixels), seconds=round(seconds, 2)
             )
-
-        started = time.perf_counter()
-        add("K-Means", dec.kmeans(features, CLUSTERS, seed).labels_, started)
-        started = time.perf_counter()
-        autoencoder = dec.pretrain(features, seed, device, "autoencoder")
-        start = dec.kmeans(dec.encode(autoencoder.encoder, features, device), CLUSTERS, seed)
-        add("AE+K-Means", start.labels_, started)
-        found = dec.refine(autoencoder, features, start, seed, device, progress="DEC")
-        add("DEC", dec.assign(found, features, device), started)
-    results.finish()
+    columns = {name: (name, "{:.3f}") for name in ("accuracy", "nmi", "ari")}
+    results.finish(leaderboard(results.frame, ["method"], columns, "nmi", baseline="K-Means"))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""How well a CLIP's pictures and texts of the test products find each other: one evaluator for all.
+"""How well the pictures and texts of any CLIP find each other among the test products.
 
 Recall is taken among 1,000 test products (all, where a source has fewer), over five draws of them:
 a text finds its own picture first, or among the first ten, and the reverse. Sub-category P@1: the
 picture nearest to the name of a product type is of that type. Zero-shot category: the category
-whose words are nearest to a picture is its own. No label has been seen in training for either.
+whose words are nearest to a picture is the true one. No label has been seen in training for either.
 
-    python -m experiments.retrieval --data-dir data/kaggle14k --raw-dir PATH
+    python -m experiments.retrieval --data-dir data/kaggle14k --raw-dir PATH   # the embedded CLIP
     python -m experiments.retrieval --data-dir data/kaggle14k --raw-dir PATH --clip PATH_OR_NAME
 
 Reads  <data-dir>/dataset_with_llm.csv, its embeddings (made first where missing); of another CLIP
@@ -13,17 +13,31 @@ Reads  <data-dir>/dataset_with_llm.csv, its embeddings (made first where missing
 Writes <data-dir>/results/retrieval.csv; a run adds its model to it, so that they stand side by side
 """
 
-from __future__ import annotations
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
-from common import cli, metrics, presets, product_table
+from common import cli, dataset, metrics, presets, product_table
+from common.artifacts import RunConfig
+from common.embed.align import untrained_clip
+from common.embed.encoders import (
+    ClipEncoder,
+    clip_heads,
+    clip_towers,
+    image_features,
+    project,
+    text_features,
+)
+from common.embed.models import Clip, load_clip
+from common.results import Results, leaderboard
 from common.training import torch_device
 
 CHANCE = "Chance"
 DRAWS, AMONG = 5, 1000
 KEY = ("model", "products", "split", "text")
-PRODUCTS = {"mixed": None, "FASHION": "FASHION", "HNM": "HNM"}
+SOURCES = ("mixed", "FASHION", "HNM")
 
 # What a listing would call the things of a category.
 CATEGORY_WORDS = {
@@ -41,118 +55,101 @@ CATEGORY_WORDS = {
 }
 
 
+def class_embeddings(encode: Callable, words: list[tuple[str, ...]]) -> np.ndarray:
+    """(n_classes, d): of each class the normalised mean of what it is called.
+
+    encode: texts -> L2-normalised embeddings (n_texts, d).
+    """
+    classes = np.stack([encode(list(names)).mean(axis=0) for names in words])
+    return classes / np.linalg.norm(classes, axis=1, keepdims=True)
+
+
 def type_precision(image: np.ndarray, names: np.ndarray, types: np.ndarray) -> float:
     """Share of product types whose name's nearest picture is of that type.
 
-    Parameters: image (n, d) and names (n_types, d), L2-normalised; types (n,): the number of each
-    picture's type.
+    image (n, d) and names (n_types, d) are L2-normalised; types (n,): the number of the picture's.
     """
     return float((types[(names @ image.T).argmax(axis=1)] == np.arange(len(names))).mean())
 
 
-def zero_shot(image: np.ndarray, words: list[np.ndarray], labels: np.ndarray) -> float:
-    """Share of pictures (n, d) whose label (n,) is the class with the nearest mean of words.
-
-    ``words``: per class the L2-normalised embeddings of what it is called.
-    """
-    classes = np.stack([each.mean(axis=0) for each in words])
-    classes /= np.linalg.norm(classes, axis=1, keepdims=True)
+def zero_shot(image: np.ndarray, classes: np.ndarray, labels: np.ndarray) -> float:
+    """Share of pictures (n, d) whose label (n,) is the nearest of `classes` (n_classes, d)."""
     return float(((image @ classes.T).argmax(axis=1) == labels).mean())
 
 
 def chance(types: np.ndarray, classes: int, among: int) -> dict:
-    """What guessing scores: the figures of :func:`score` without a model."""
+    """The scores of guessing; types (n,): numbers of the product types."""
     shares = np.bincount(types) / len(types)
-    recalls = {f"{one}@{k}": min(1.0, k / among) for one in _DIRECTIONS for k in (1, 10)}
+    directions = ("text_to_image", "image_to_text")
     return {
-        **recalls,
+        **{f"{name}@{k}": min(1.0, k / among) for name in directions for k in (1, 10)},
         "among": among,
         "type_precision@1": float(shares[shares > 0].mean()),
         "zero_shot_category": 1 / classes,
     }
 
 
-_DIRECTIONS = ("text_to_image", "image_to_text")
+def evaluate(results: Results, base: dict, name: str, table, image, text, encode) -> None:
+    """Adds the rows of a CLIP, and of chance, to ``results``.
 
-
-def evaluate(results, said: dict, name: str, table, image, text, encode) -> None:
-    """Adds the rows of one CLIP, and of chance, to ``results``.
-
-    Parameters: table: the test products; image, text: their embeddings; encode: texts ->
-    embeddings, for the words of types and categories.
+    Args:
+        table: the test products; image, text: their embeddings.
+        encode: texts -> embeddings, for the words of types and categories.
     """
-    import pandas as pd
-
-    from common.dataset import labels
-
-    category, classes = labels(table, "category")
-    words = [encode(list(CATEGORY_WORDS[one])) for one in classes]
-    for products, source in PRODUCTS.items():
-        rows = np.flatnonzero((table["dataset_source"] == source) | (source is None))
+    category, classes = dataset.labels(table, "category")
+    words = class_embeddings(encode, [CATEGORY_WORDS[label] for label in classes])
+    for products in SOURCES:
+        rows = np.flatnonzero((table["dataset_source"] == products) | (products == "mixed"))
         if not len(rows):
             continue
-        types, type_names = pd.factorize(table["product_type"].iloc[rows])
-        named = encode([type_name.replace("/", ", ") for type_name in type_names])
-        measured = metrics.retrieval(image[rows], text[rows], among=AMONG, draws=DRAWS) | {
-            "type_precision@1": type_precision(image[rows], named, types),
+        types, names = pd.factorize(table["product_type"].iloc[rows])
+        names = encode([type_name.replace("/", ", ") for type_name in names])
+        scores = metrics.retrieval(image[rows], text[rows], among=AMONG, draws=DRAWS) | {
+            "type_precision@1": type_precision(image[rows], names, types),
             "zero_shot_category": zero_shot(image[rows], words, category[rows]),
         }
-        guessed = chance(types, len(classes), measured["among"])
-        for model, figures in ((CHANCE, guessed), (name, measured)):
-            results.add(model=model, products=products, **said, **figures, n_test=len(rows))
+        guess = chance(types, len(classes), scores["among"])
+        for model, values in ((CHANCE, guess), (name, scores)):
+            results.add(model=model, products=products, **base, **values, n_test=len(rows))
+
+
+def embed(run: RunConfig, clip: Clip, table: pd.DataFrame) -> list[np.ndarray]:
+    """Image and text embeddings (n, d) of the products by any CLIP."""
+    (image_tower, text_tower), heads = clip_towers(clip), clip_heads(clip)
+    files = [run.paths.raw / path for path in table["image_path"]]
+    image, _ = image_features(run.paths.cache, files, image_tower)
+    text = text_features(run.paths.cache, product_table.listing_text(table), text_tower)
+    device = torch_device(run.device)
+    return [project(rows, head, device) for rows, head in zip((image, text), heads, strict=True)]
 
 
 def main() -> None:
     parser = cli.parser(__doc__)
     presets.add_arguments(parser, "clip")
-    args = cli.parse(parser)
-
-    from common import dataset
-    from common.embed.align import untrained_clip
-    from common.embed.encoders import (
-        ClipEncoder,
-        clip_heads,
-        clip_towers,
-        image_features,
-        project,
-        text_features,
-    )
-    from common.embed.models import load_clip
-    from common.results import Results
-
+    run = cli.run_config(cli.parse(parser))
     # The table as every stage sees it, and the embedded CLIP's embeddings in any case: they say
     # which rows have a picture that can be decoded.
-    chosen, args.clip = args.clip, None
-    own = chosen is None and presets.CLIP[args.preset] == presets.FASHION_LITE
-    args.preset, preset = ("embedded", args.preset)
-    data = dataset.load(cli.run_config(args))
-    args.preset, args.clip = preset, chosen
+    data = dataset.load(replace(run, preset="embedded", clip=None))
     rows = dataset.sides(data.table)[2]
     table = data.table.iloc[rows].reset_index(drop=True)
-    said = {"split": args.split, "text": data.text_setting}
-    results = Results(args.paths.results("retrieval"), args, data.inputs, KEY)
-    device = torch_device(args.device)
-
-    def embedded(clip):
-        image_tower, text_tower = clip_towers(clip)
-        image_head, text_head = clip_heads(clip)
-        files = [args.paths.raw / path for path in table["image_path"]]
-        image, _ = image_features(args.paths.cache, files, image_tower)
-        text = text_features(args.paths.cache, product_table.listing_text(table), text_tower)
-        return (project(image, image_head, device), project(text, text_head, device))
-
-    if own:
-        clip = untrained_clip(device)
-        name = f"{clip.info['name']}, not aligned"
-        encode = ClipEncoder(clip).texts
-        evaluate(results, said, name, table, *embedded(clip), encode)
-        clip = load_clip(cli.run_config(args), device)
-        pair = (np.asarray(each[rows]) for each in (data.image, data.text))
+    base = {"split": run.split, "text": data.text_setting}
+    results = Results(run.paths.results("retrieval"), run, data.inputs, KEY)
+    device = torch_device(run.device)
+    clip = load_clip(run, device)
+    if run.clip is None and presets.CLIP[run.preset] == presets.FASHION_LITE:
+        raw, name = untrained_clip(device), f"{clip.info['name']}, not aligned"
+        encode = ClipEncoder(raw).texts
+        evaluate(results, base, name, table, *embed(run, raw, table), encode)
+        pair = (np.asarray(part[rows]) for part in (data.image, data.text))
     else:
-        clip = load_clip(cli.run_config(args), device)
-        pair = embedded(clip)
-    evaluate(results, said, clip.info["name"], table, *pair, ClipEncoder(clip).texts)
-    results.finish()
+        pair = embed(run, clip, table)
+    encode = ClipEncoder(clip).texts
+    evaluate(results, base, clip.info["name"], table, *pair, encode)
+    columns = {"text_to_image@1": ("text to picture @1", "{:.3f}")}
+    columns |= {"text_to_image@10": ("@10", "{:.3f}")}
+    columns |= {"zero_shot_category": ("zero-shot category", "{:.3f}")}
+    index = ["products", "model"]
+    results.finish(leaderboard(results.frame, index, columns, "text_to_image@1", baseline=CHANCE))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from common.artifacts import Paths, atomic
 
 # Pictures of the README: run -> figure -> file. Real products are in none: theirs may not be shown.
 PICTURES = {
-    "sample": {"clusters_k_means": "map.png"},
+    "sample": {"clustering_DEC/clusters_k_means": "map.png"},
     "kaggle14k": {
         "regression_DL_SOTA_ensemble_metadata-embedding_listing_grouped_parity": "price.png"
     },

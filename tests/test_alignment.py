@@ -113,9 +113,11 @@ def test_type_and_category_are_named_by_their_words():
     types = np.array([0, 1, 2, 0])
     assert retrieval.type_precision(image, image[:3], types) == 1
     assert retrieval.type_precision(image, image[[0, 2, 1]], types) == pytest.approx(1 / 3)
-    words = [image[[0, 3]], image[[1]], image[[2]]]
-    assert retrieval.zero_shot(image, words, types) == 1
-    assert retrieval.zero_shot(image, words, (types + 1) % 3) == 0
+    places = {"shoes": 0, "boots": 3, "bag": 1, "coat": 2}
+    words = [("shoes", "boots"), ("bag",), ("coat",)]
+    classes = retrieval.class_embeddings(lambda names: image[[places[n] for n in names]], words)
+    assert retrieval.zero_shot(image, classes, types) == 1
+    assert retrieval.zero_shot(image, classes, (types + 1) % 3) == 0
     guessed = retrieval.chance(types, classes=11, among=1000)
     assert guessed["image_to_text@10"] == 0.01 and guessed["zero_shot_category"] == 1 / 11
     assert guessed["type_precision@1"] == pytest.approx(1 / 3)

@@ -7,6 +7,7 @@ import pytest
 
 import Classification_ML
 from common import dataset
+from common.labels import classical
 
 
 @pytest.fixture(scope="module")
@@ -16,12 +17,12 @@ def finished(planted, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dataset, "load", lambda args: planted)
         # Fewer trees: what is tested is the protocol, not the score.
-        for settings in Classification_ML.BOOSTED.values():
+        for settings in classical.BOOSTED.values():
             patch.setitem(settings, "n_estimators", 10)
         patch.setattr(sys, "argv", ["Classification_ML.py", "--data-dir", str(folder)])
         Classification_ML.main()
         before = (folder / "results" / "Classification_ML.csv").read_bytes()
-        patch.setattr(Classification_ML, "build", None)  # a second run may build nothing
+        patch.setattr(classical, "build", None)  # a second run may build nothing
         Classification_ML.main()
     after = (folder / "results" / "Classification_ML.csv").read_bytes()
     return folder, before, after
@@ -52,6 +53,6 @@ def test_a_second_run_computes_nothing(finished):
     assert before == after
 
 
-def test_confusion_figures_are_drawn(finished):
-    folder, _, _ = finished
-    assert list((folder / "figures").glob("confusion_*.png"))
+def test_the_confusion_of_the_best_model_is_drawn(finished):
+    drawn = [path.stem for path in (finished[0] / "figures" / "Classification_ML").iterdir()]
+    assert sorted(name.rpartition("_")[2] for name in drawn) == sorted(dataset.TASKS)

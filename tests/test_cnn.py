@@ -13,7 +13,8 @@ from PIL import Image
 from torch import nn
 from torchvision import transforms
 
-from common import cli, dataset, presets
+from common import dataset
+from common.artifacts import Paths, RunConfig
 from common.embed import encoders
 from common.embed.images import Pixels, decode
 from common.embed.models import Backbone
@@ -69,22 +70,16 @@ def make_data(folder):
     return dataset.Dataset(table, text, text, "clean", {"table": "made up"})
 
 
-def arguments(folder, *more):
-    parser = cli.parser("")
-    cli.classification_options(parser, finetune=True)
-    return cli.parse(parser, ["--data-dir", str(folder), "--device", "cpu", *more])
-
-
-def run(folder, *more):
+def run(folder, seed=(0,), **more):
     """Runs the stage on the folder's photos with the small backbone; returns the results."""
-    data, args = make_data(folder), arguments(folder, *more)
-    cnn.run(args, "cnn", data, "CNN", networks.CNN)
-    return pd.read_csv(args.paths.results("cnn"))
+    config = RunConfig(Paths(folder), seed=seed, device="cpu")
+    cnn.run_cnn(config, "cnn", make_data(folder), "CNN", networks.CNN, **more)
+    return pd.read_csv(config.paths.results("cnn"))
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch):
-    monkeypatch.setattr(presets, "cnn", backbone)
+    monkeypatch.setattr(cnn, "load_cnn", backbone)
     monkeypatch.setattr(cnn, "FINETUNED", RECIPE)
 
 
@@ -135,9 +130,9 @@ def test_a_frozen_backbone_sees_every_photo_once(tmp_path, monkeypatch):
         return real(self, batch)
 
     monkeypatch.setattr(encoders.ImageTower, "start", counted)
-    run(tmp_path, "--seed", "0", "1")
+    run(tmp_path, seed=(0, 1))
     assert sum(seen) == ROWS
-    run(tmp_path, "--criterion", "study")
+    run(tmp_path, criterion="study")
     assert sum(seen) == ROWS
 
 
@@ -145,7 +140,7 @@ def test_fine_tuning_learns_what_the_photo_shows_and_keeps_the_frozen_rows(tmp_p
     longer = TrainConfig(epochs=15, batch_size=8, lr=2e-2, grad_clip=1.0)
     monkeypatch.setattr(cnn, "FINETUNED", longer)
     frozen = run(tmp_path)
-    both = run(tmp_path, "--finetune")
+    both = run(tmp_path, finetune=True)
     assert set(both["model"]) == {"Majority", "CNN", "CNN, fine-tuned"}
     pd.testing.assert_frame_equal(both[: len(frozen)], frozen)
     gender = both.query("experiment == 'mixed' and task == 'gender'").set_index("model")
@@ -156,7 +151,7 @@ KILLED = """
 import os, signal, sys
 sys.path[:0] = [{root!r}, {tests!r}]
 from pathlib import Path
-from common import presets, training
+from common import training
 from common.labels import cnn
 import test_cnn
 cnn.load_cnn, cnn.FINETUNED = test_cnn.backbone, test_cnn.RECIPE
@@ -167,7 +162,7 @@ def killed_after_the_second_epoch(*args):
     if len(kept) == 2:
         os.kill(os.getpid(), signal.SIGKILL)
 training._save_checkpoint = killed_after_the_second_epoch
-test_cnn.run(Path({folder!r}), "--finetune")
+test_cnn.run(Path({folder!r}), finetune=True)
 """
 
 
@@ -187,6 +182,6 @@ def test_fine_tuning_goes_on_from_the_last_whole_epoch_after_a_kill(tmp_path, mo
         return real(self)
 
     monkeypatch.setattr(cnn.PhotoBatches, "__iter__", watched)
-    run(tmp_path, "--finetune")
+    run(tmp_path, finetune=True)
     assert resumed == [2, 0, 1, 2, 0, 1, 2]  # one epoch of the first experiment was left
     assert not list((tmp_path / "models").glob(".*"))

@@ -10,8 +10,8 @@ import pytest
 import Classification_ML
 import Classification_with_CLIP
 from common import dataset
+from common.labels import classical, cnn
 from common.labels import clip_fusion as fusion
-from common.labels import cnn
 from common.labels import tuning as label_tuning
 from common.labels.protocol import Split
 
@@ -45,7 +45,7 @@ def test_the_settings_in_use_come_first_and_a_search_goes_on(tuned, monkeypatch)
 
 
 def test_both_boosted_trees_are_searched(tuned, monkeypatch):
-    for settings in Classification_ML.BOOSTED.values():
+    for settings in classical.BOOSTED.values():
         monkeypatch.setitem(settings, "n_estimators", 50)
     table = tuned(Classification_ML, 1)
     assert table["model"].tolist() == ["XGBoost", "LightGBM"]
@@ -53,8 +53,8 @@ def test_both_boosted_trees_are_searched(tuned, monkeypatch):
 
 
 def test_what_is_in_use_lies_where_is_searched():
-    for name, in_use in Classification_ML.BOOSTED.items():
-        assert Classification_ML.suggest(optuna.trial.FixedTrial(in_use), name) == in_use
+    for name, in_use in classical.BOOSTED.items():
+        assert classical.suggest(optuna.trial.FixedTrial(in_use), name) == in_use
     assert fusion.suggest(optuna.trial.FixedTrial(fusion.IN_USE)) == (
         fusion.NETWORK,
         fusion.config(**fusion.TRAINING),

@@ -55,7 +55,7 @@ def test_clusters_that_are_the_classes_renamed_are_perfect():
     labels = np.repeat(["Tops", "Shoes", "Dresses"], 20)
     assigned = np.repeat([2, 0, 1], 20)
     scores = metrics.clustering(labels, assigned, space)
-    assert scores["acc"] == scores["nmi"] == scores["ari"] == 1.0
+    assert scores["accuracy"] == scores["nmi"] == scores["ari"] == 1.0
     assert scores["silhouette"] > 0.8
     assert scores["smallest_cluster"] == 20
 
@@ -63,7 +63,7 @@ def test_clusters_that_are_the_classes_renamed_are_perfect():
 def test_more_clusters_than_classes_match_one_each():
     labels, assigned = np.array([0, 0, 0, 0, 1, 1]), np.array([0, 0, 0, 1, 2, 2])
     scores = metrics.clustering(labels, assigned, np.arange(6.0)[:, None])
-    assert scores["acc"] == pytest.approx(5 / 6)
+    assert scores["accuracy"] == pytest.approx(5 / 6)
     assert scores["smallest_cluster"] == 1
 
 

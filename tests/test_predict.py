@@ -13,7 +13,7 @@ from PIL import Image
 from shell import ROOT, run_stage
 
 from attributes.reader import attribute_columns, read_texts
-from common import artifacts, cli, presets, product_table, runtime
+from common import artifacts, cli, presets, product_table
 from common.artifacts import StageError
 from common.embed.images import BrokenImageError
 from common.merge import taxonomy
@@ -46,8 +46,8 @@ def furnish(args, table):
     from common.embed.encoders import ClipEncoder
     from common.embed.hashed_words import WIDTH, hashed
     from common.labels import multitask
-    from common.labels import protocol as classification
     from common.labels.networks import KernelFusion
+    from common.labels.protocol import Split
     from common.prices import recipes as price_recipes
     from pricing import calibrate
 
@@ -58,7 +58,7 @@ def furnish(args, table):
     text = encoder.texts(product_table.listing_text(table))
     inputs = {"table": args.paths.llm, "embeddings": "made up"}
     data = dataset.Dataset(table, image, text, "clean", inputs)
-    train, validation, test = dataset.sides(table)
+    train, validation, _ = dataset.sides(table)
     model = multitask.Model(
         "CLIP Kernel Fusion",
         partial(KernelFusion, [image.shape[1], text.shape[1], WIDTH], components=64),
@@ -67,11 +67,7 @@ def furnish(args, table):
         ),
         config=None,
     )
-    targets = {task: dataset.labels(table, task) for task in dataset.TASKS}
-    split = classification.Split("mixed", 0, train, validation, test, targets)
-    network = model.build({task: len(names) for task, (_, names) in targets.items()})
-    runtime.seed_everything(0)
-    multitask._fit_and_keep(args, data, split, model, network)
+    multitask.train_and_save(args, data, model, Split.of(table, "mixed", 0))
     learned = np.concatenate([train, validation])
     names = pricing.columns(table, "metadata + embedding", "listing")
     encoder = pricing.PriceFeatures.fit(data, learned, names)

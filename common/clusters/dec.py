@@ -6,18 +6,24 @@ Guo et al., "Improved deep embedded clustering with local structure preservation
 """
 
 import itertools
+import logging
 import math
-from dataclasses import dataclass
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from sklearn.cluster import KMeans
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from common.artifacts import StageError
+from common.runtime import Progress
 from common.training import TrainConfig, fit, predict, tensor_batches
 
+log = logging.getLogger(__name__)
+
+AE, DEC, IDEC = "AE+K-Means", "DEC", "IDEC"
 # The paper's 500-500-2000-10 with a quarter of the width inside, which two CPU cores train in
 # seconds; on scikit-learn's digits, wider and longer trained networks did no better.
 HIDDEN, CODE = (128, 128, 512), 10
@@ -28,22 +34,29 @@ LAYER_UPDATES, WHOLE_UPDATES = 300, 1500  # optimiser steps of each part of the 
 RATE = 1e-3  # Adam's, throughout
 TOLERANCE = 0.001  # stop when fewer rows than this share change cluster; the paper's
 MAX_PASSES = 100  # over the rows; where the tolerance is never met
-PULL = 0.1  # IDEC's weight of the clustering loss beside the reconstruction
+IDEC_WEIGHT = 0.1  # of the clustering loss beside the reconstruction
+
+
+class Clustering(NamedTuple):
+    """A cluster per row (n,), the space (n, d) in which the method found them, seconds."""
+
+    method: str
+    assigned: np.ndarray
+    space: np.ndarray
+    seconds: float
 
 
 class AutoEncoder(nn.Module):
-    """Fully connected, symmetric: `widths` from the input to the code, ReLU between, linear ends.
+    """Symmetric MLP, `widths` from the input to the code; takes and returns (n, widths[0]).
 
     In training a share of the input is zeroed, so that the code has to hold what fills the gaps
-    (Vincent et al., "Stacked denoising autoencoders", JMLR 2010). Takes and returns (n, widths[0]).
+    (Vincent et al., "Stacked denoising autoencoders", JMLR 2010).
     """
 
-    def __init__(self, widths: tuple[int, ...], corruption: float = 0.2):
+    def __init__(self, widths: tuple[int, ...]):
         super().__init__()
-        self.arguments = {"widths": list(widths), "corruption": corruption}
-        self.corrupt = nn.Dropout(corruption)
-        self.encoder = _relu_mlp(widths)
-        self.decoder = _relu_mlp(widths[::-1])
+        self.corrupt = nn.Dropout(CORRUPTION)
+        self.encoder, self.decoder = _relu_mlp(widths), _relu_mlp(widths[::-1])
 
     def forward(self, features: Tensor) -> Tensor:
         return self.decoder(self.encoder(self.corrupt(features)))
@@ -52,8 +65,7 @@ class AutoEncoder(nn.Module):
 class SoftAssignment(nn.Module):
     """DEC's clustering layer: codes (n, d) -> cluster probabilities (n, k).
 
-    Student's t with one degree of freedom around `centres` (k, d); Xie et al., "Unsupervised deep
-    embedding for clustering analysis", ICML 2016, equation 1.
+    Student's t with one degree of freedom around `centres` (k, d); the paper's equation 1.
     """
 
     def __init__(self, centres: Tensor):
@@ -61,8 +73,8 @@ class SoftAssignment(nn.Module):
         self.centres = nn.Parameter(centres.clone())
 
     def forward(self, codes: Tensor) -> Tensor:
-        closeness = 1 / (1 + torch.cdist(codes, self.centres).square())
-        return closeness / closeness.sum(dim=1, keepdim=True)
+        similarity = 1 / (1 + torch.cdist(codes, self.centres).square())
+        return similarity / similarity.sum(dim=1, keepdim=True)
 
 
 def _relu_mlp(widths: tuple[int, ...]) -> nn.Sequential:
@@ -72,24 +84,11 @@ def _relu_mlp(widths: tuple[int, ...]) -> nn.Sequential:
     return nn.Sequential(*layers[:-1])
 
 
-@dataclass(frozen=True)
-class Refined:
-    """What `refine` found.
-
-    encoder: features (n, d) -> codes (n, CODE); clusters: codes -> probabilities (n, k).
-    updates: optimiser steps taken; changed: share of rows that changed cluster at the last look;
-    empty: clusters that no training row is left in, 0 if nothing collapsed.
-    """
-
-    encoder: nn.Module
-    clusters: SoftAssignment
-    updates: int
-    changed: float
-    empty: int
-
-    def __str__(self) -> str:
-        collapse = f"COLLAPSED: {self.empty} clusters are empty" if self.empty else "none is empty"
-        return f"{self.updates} updates, {self.changed:.2%} of rows changed at last, {collapse}"
+def settings() -> dict:
+    """What results follow from, beside the data."""
+    values = (HIDDEN, CODE, CORRUPTION, LAYER_UPDATES, WHOLE_UPDATES, RATE, TOLERANCE)
+    names = "hidden code corruption layer_updates whole_updates rate tolerance"
+    return dict(zip(names.split(), values, strict=True))
 
 
 def scaled(features: np.ndarray, train: np.ndarray) -> np.ndarray:
@@ -101,36 +100,58 @@ def scaled(features: np.ndarray, train: np.ndarray) -> np.ndarray:
     return (features * np.sqrt(features.shape[1] / length)).astype(np.float32)
 
 
-def pretrain(features: np.ndarray, seed: int, device: torch.device, progress="") -> AutoEncoder:
+def cluster(
+    features: np.ndarray, train: np.ndarray, k: int, seed: int, device: torch.device, idec=False
+) -> Iterator[Clustering]:
+    """K-Means on an autoencoder's codes, then DEC (or IDEC), which starts from it.
+
+    features: (n, d), see :func:`scaled`; networks and K-Means are fitted on the rows `train`. The
+    pretraining serves both, and counts in the seconds of both.
+    """
+    started = time.perf_counter()
+    autoencoder = pretrain(features[train], seed, device)
+    codes = encode(autoencoder.encoder, features, device)
+    start = kmeans(codes[train], k, seed)
+    yield Clustering(AE, start.predict(codes), codes, time.perf_counter() - started)
+    refined = refine(autoencoder, features[train], start, seed, device, idec)
+    codes = encode(refined.encoder, features, device)
+    assigned = encode(refined.clusters, codes, device).argmax(axis=1)
+    yield Clustering(IDEC if idec else DEC, assigned, codes, time.perf_counter() - started)
+
+
+def pretrain(features: np.ndarray, seed: int, device: torch.device) -> AutoEncoder:
     """A denoising autoencoder of `features` (n, d), trained layer by layer, then as a whole."""
     torch.manual_seed(seed)
     widths = (features.shape[1], *HIDDEN, CODE)
-    whole = AutoEncoder(widths, CORRUPTION)
-    seen = torch.from_numpy(features)
-    encoders, decoders = _linear(whole.encoder), _linear(whole.decoder)[::-1]
-    for depth, (encoder, decoder) in enumerate(zip(encoders, decoders, strict=True)):
-        layer = AutoEncoder(widths[depth : depth + 2], CORRUPTION)
-        # The whole network's own layers, so that what is learned stays; all but the code are
-        # followed by ReLU there, and so here.
+    whole, inputs = AutoEncoder(widths), torch.from_numpy(features)
+
+    def train(model: nn.Module, inputs: Tensor, updates: int, progress: str) -> None:
+        batches = tensor_batches((inputs,), inputs, BATCH, True, seed)
+        epochs = math.ceil(updates / len(batches))
+        config = TrainConfig(epochs, BATCH, RATE, optimizer="adam", amp=False)
+        fit(model, batches, None, nn.functional.mse_loss, config, device, progress=progress)
+
+    encoders, decoders = (
+        [layer for layer in half if isinstance(layer, nn.Linear)]
+        for half in (whole.encoder, whole.decoder)
+    )
+    hidden = inputs
+    for depth, (encoder, decoder) in enumerate(zip(encoders, decoders[::-1], strict=True)):
+        layer = AutoEncoder(widths[depth : depth + 2])
+        # The whole network's layers, so that what they learn stays, with the ReLU that follows.
         last = depth == len(encoders) - 1
         layer.encoder = nn.Sequential(encoder, *([] if last else [nn.ReLU()]))
         layer.decoder = nn.Sequential(decoder, *([nn.ReLU()] if depth else []))
-        _train(
-            layer,
-            seen,
-            LAYER_UPDATES,
-            seed,
-            device,
-            f"{progress} layer {depth + 1}" * bool(progress),
-        )
-        seen = torch.from_numpy(encode(layer.encoder, seen.numpy(), device))
-    _train(whole, torch.from_numpy(features), WHOLE_UPDATES, seed, device, progress)
+        train(layer, hidden, LAYER_UPDATES, f"autoencoder layer {depth + 1}")
+        hidden = torch.from_numpy(encode(layer.encoder, hidden.numpy(), device))
+    train(whole, inputs, WHOLE_UPDATES, "autoencoder")
     return whole
 
 
-def encode(encoder: nn.Module, features: np.ndarray, device: torch.device) -> np.ndarray:
-    """Codes (n, CODE) of features (n, d)."""
-    return predict(encoder, _batches(features), device)
+def encode(module: nn.Module, features: np.ndarray, device: torch.device) -> np.ndarray:
+    """What a module gives for all rows of features (n, d)."""
+    batches = tensor_batches((torch.from_numpy(features),), None, 4096, False, 0)
+    return predict(module, batches, device)
 
 
 def kmeans(codes: np.ndarray, k: int, seed: int) -> KMeans:
@@ -143,75 +164,66 @@ def target_distribution(assigned: Tensor) -> Tensor:
     return weight / weight.sum(dim=1, keepdim=True)
 
 
+class Refinement(NamedTuple):
+    """Encoder: features (n, d) -> codes (n, CODE); clusters: codes -> probabilities (n, k).
+
+    changed: share of rows that changed cluster in the last pass; empty: clusters without a row.
+    """
+
+    encoder: nn.Module
+    clusters: SoftAssignment
+    changed: float
+    empty: int
+
+
 def refine(
     autoencoder: AutoEncoder,
     features: np.ndarray,
     start: KMeans,
     seed: int,
     device: torch.device,
-    reconstruction: bool = False,
-    progress: str = "",
-) -> Refined:
+    idec: bool = False,
+) -> Refinement:
     """DEC on `features` (n, d) from a pretrained autoencoder, which is changed in place.
 
-    `start` is K-Means on the autoencoder's codes of these rows: the first centres.
-
-    The target distribution is taken over all rows, anew after each pass over them, and held in
-    between. Ends when fewer than `TOLERANCE` of the rows change cluster between two looks.
+    `start` is K-Means on the autoencoder's codes of these rows: the first centres. The target
+    distribution is taken over all rows, anew before each pass over them. Ends when fewer than
+    `TOLERANCE` of the rows change cluster in a pass.
 
     Args:
-        reconstruction: keep the autoencoder's loss beside the clustering loss (IDEC).
+        idec: keep the autoencoder's loss beside the clustering loss.
     """
-    encoder, decoder = autoencoder.encoder, autoencoder.decoder
+    encoder, decoder, name = autoencoder.encoder, autoencoder.decoder, IDEC if idec else DEC
     clusters = SoftAssignment(torch.from_numpy(start.cluster_centers_)).to(device)
-    trained = [*encoder.parameters(), *clusters.parameters()]
-    if reconstruction:
-        trained += decoder.parameters()
-    optimizer = torch.optim.Adam(trained, lr=RATE)
+    modules = [encoder, clusters, *([decoder] if idec else [])]
+    parameters = [parameter for module in modules for parameter in module.parameters()]
+    optimizer = torch.optim.Adam(parameters, lr=RATE)
     rows = torch.from_numpy(features)
     assigned, changed, updates = start.labels_, 1.0, 0
 
-    for look in tqdm(range(MAX_PASSES), desc=progress, disable=not progress):
+    for number in Progress(range(MAX_PASSES), name, unit="passes"):
+        # Clones below: tensors of inference mode cannot enter a loss.
         with torch.inference_mode():
             soft = clusters(torch.from_numpy(encode(encoder, features, device)).to(device)).cpu()
         target, before, assigned = target_distribution(soft), assigned, soft.argmax(dim=1).numpy()
         changed = float(np.mean(assigned != before))
-        if look and changed < TOLERANCE:
+        if number and changed < TOLERANCE:
             break
         encoder.train()
-        # Clones: what inference mode made cannot enter a loss.
-        for (batch,), wanted in tensor_batches((rows,), target.clone(), BATCH, True, seed + look):
-            batch, wanted = batch.to(device), wanted.to(device)
+        for (batch,), sharp in tensor_batches((rows,), target.clone(), BATCH, True, seed + number):
+            batch, sharp = batch.to(device), sharp.to(device)
             codes = encoder(batch)
-            loss = nn.functional.kl_div(clusters(codes).log(), wanted, reduction="batchmean")
-            if reconstruction:
-                loss = PULL * loss + nn.functional.mse_loss(decoder(codes), batch)
+            loss = nn.functional.kl_div(clusters(codes).log(), sharp, reduction="batchmean")
+            if idec:
+                loss = IDEC_WEIGHT * loss + nn.functional.mse_loss(decoder(codes), batch)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             updates += 1
         if not torch.isfinite(loss):
-            raise StageError(f"DEC diverged after {updates} updates (loss is not finite)")
+            raise StageError(f"{name} diverged after {updates} updates (loss is not finite)")
     empty = start.n_clusters - len(np.unique(assigned))
-    return Refined(encoder.eval(), clusters.eval(), updates, changed, empty)
-
-
-def assign(found: Refined, features: np.ndarray, device: torch.device) -> np.ndarray:
-    """The most probable cluster (n,) of each row of features (n, d)."""
-    both = nn.Sequential(found.encoder, found.clusters)
-    return predict(both, _batches(features), device).argmax(axis=1)
-
-
-def _linear(layers: nn.Sequential) -> list[nn.Linear]:
-    return [layer for layer in layers if isinstance(layer, nn.Linear)]
-
-
-def _batches(features: np.ndarray):
-    return tensor_batches((torch.from_numpy(features),), None, 4096, False, 0)
-
-
-def _train(model, features, updates, seed, device, progress):
-    batches = tensor_batches((features,), features, BATCH, True, seed)
-    epochs = math.ceil(updates / len(batches))
-    config = TrainConfig(epochs, BATCH, RATE, optimizer="adam", amp=False)
-    fit(model, batches, None, nn.functional.mse_loss, config, device, progress=progress)
+    log.info("%s, seed %d: %d updates, %.2f%% changed", name, seed, updates, 100 * changed)
+    if empty:
+        log.warning("%s, seed %d collapsed: %d clusters are empty", name, seed, empty)
+    return Refinement(encoder.eval(), clusters.eval(), changed, empty)

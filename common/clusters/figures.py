@@ -1,22 +1,64 @@
-"""Figures of clusters, with the products' pictures: a map, and a sheet of what is in each cluster.
+"""Figures of clusters with the products' pictures: a t-SNE map, and a contact sheet."""
 
-As in common/figures.py: arrays in, one PNG out, its path returned.
-"""
-
+import itertools
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from matplotlib import colormaps
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 from PIL import Image, ImageOps, UnidentifiedImageError
+from sklearn.manifold import TSNE
 
+from common.artifacts import RunConfig
+from common.clusters.methods import central, cluster_names
 from common.figures import _figure, _save, _thin
 
+MAP_ROWS = 3000  # t-SNE takes a quarter of a minute for as many
 THUMBNAIL = 44  # pixels, of a picture on the map
 CELL = (72, 96)  # pixels, width and height, of a picture on the sheet
 GAP = 4
 PICTURES = 10  # of a cluster
+
+
+def draw(
+    run: RunConfig,
+    stage: str,
+    table: pd.DataFrame,
+    space: np.ndarray,
+    clusters: dict[str, np.ndarray],
+) -> None:
+    """A contact sheet and a map of a sample of products for each method.
+
+    Args:
+        space: (n, d), in which the map is made and products are central.
+        clusters: {method: cluster of each row (n,)}.
+    """
+    files = [run.paths.raw / path for path in table["image_path"]]
+    rows = np.arange(len(space))
+    if len(rows) > MAP_ROWS:
+        rows = np.sort(np.random.default_rng(0).choice(rows, MAP_ROWS, replace=False))
+    tsne = TSNE(perplexity=min(30, len(rows) // 4), init="pca", random_state=0)
+    xy = tsne.fit_transform(space[rows])
+    for method, assigned in clusters.items():
+        slug = re.sub(r"\W", "_", method.lower())
+        names = cluster_names(table, assigned)
+        sheet = {
+            f"{cluster}: {names[cluster]}\n{len(order):,} products": (files[row] for row in order)
+            for cluster, order in central(space, assigned).items()
+        }
+        path = run.paths.figure(f"{stage}/contact_sheet_{slug}")
+        contact_sheet(sheet, path, f"{method}: the most central products of each cluster")
+        cluster_map(
+            xy,
+            assigned[rows],
+            [files[row] for row in rows],
+            run.paths.figure(f"{stage}/clusters_{slug}"),
+            f"{method}: {len(rows):,} products on a t-SNE map",
+            names,
+        )
 
 
 def cluster_map(xy, assigned, image_files, path, title, names=None) -> Path:
@@ -28,22 +70,20 @@ def cluster_map(xy, assigned, image_files, path, title, names=None) -> Path:
     xy, assigned = np.asarray(xy, float), np.asarray(assigned)
     figure, axes = _figure(10.0, 8.6)
     clusters = np.unique(assigned)
-    colours = [colormaps["tab20"](index % 20) for index in range(len(clusters))]
-    for colour, cluster in zip(colours, clusters, strict=True):
-        own = assigned == cluster
+    colours = {
+        cluster: colormaps["tab20"](index % 20) for index, cluster in enumerate(clusters.tolist())
+    }
+    for cluster, colour in colours.items():
+        rows = np.flatnonzero(assigned == cluster)
         label = str(cluster) if names is None else f"{cluster}: {names[cluster]}"
-        points = xy[_thin(np.flatnonzero(own))]
-        axes.scatter(*points.T, s=9, color=colour, alpha=0.5, linewidths=0)
-        axes.scatter([], [], s=40, color=colour, label=f"{label} ({own.sum():,})")
-    colour_of = dict(zip(clusters.tolist(), colours, strict=True))
+        axes.scatter(*xy[_thin(rows)].T, s=9, color=colour, alpha=0.5, linewidths=0)
+        axes.scatter([], [], s=40, color=colour, label=f"{label} ({len(rows):,})")
     for row, thumbnail in _thumbnails(xy, image_files):
-        edge = {"edgecolor": colour_of[assigned[row]], "linewidth": 1.6, "boxstyle": "square,pad=0"}
-        axes.add_artist(
-            AnnotationBbox(OffsetImage(thumbnail, zoom=0.72), xy[row], pad=0, bboxprops=edge)
-        )
+        edge = {"edgecolor": colours[assigned[row]], "linewidth": 1.6, "boxstyle": "square,pad=0"}
+        picture = OffsetImage(thumbnail, zoom=0.72)
+        axes.add_artist(AnnotationBbox(picture, xy[row], pad=0, bboxprops=edge))
     axes.set(xlabel="first map axis (no unit)", ylabel="second map axis (no unit)")
-    axes.set_xticks([])
-    axes.set_yticks([])
+    axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     axes.margins(0.05)
     axes.legend(title="cluster (products)", fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
@@ -51,7 +91,7 @@ def cluster_map(xy, assigned, image_files, path, title, names=None) -> Path:
 
 
 def contact_sheet(clusters: dict[str, Iterable[Path]], path, title) -> Path:
-    """A row of pictures per cluster: `{label: picture files, the most telling first}`.
+    """A row of pictures per cluster: `{label: picture files, the most central first}`.
 
     The first `PICTURES` that can be read are shown.
     """
@@ -71,17 +111,12 @@ def contact_sheet(clusters: dict[str, Iterable[Path]], path, title) -> Path:
 
 
 def _readable(files: Iterable[Path], most: int) -> Iterator[Image.Image]:
-    found = 0
-    for file in files:
-        picture = _opened(file, CELL)
-        if picture is not None:
-            yield picture
-            found += 1
-        if found == most:
-            return
+    """The first `most` pictures that can be read."""
+    pictures = (_open(file, CELL) for file in files)
+    return itertools.islice(filter(None, pictures), most)
 
 
-def _opened(file: Path | None, size: tuple[int, int]) -> Image.Image | None:
+def _open(file: Path | None, size: tuple[int, int]) -> Image.Image | None:
     """The picture, no larger than `size`, in RGB; None where it cannot be read."""
     if not file:
         return None
@@ -96,10 +131,10 @@ def _opened(file: Path | None, size: tuple[int, int]) -> Image.Image | None:
 def _thumbnails(xy, image_files, cells=(19, 14)):
     """Yield (row, RGB array) of readable pictures that stay a cell's width or height apart."""
     step = np.maximum(np.ptp(xy, axis=0), np.finfo(float).tiny) / cells
-    taken = np.empty((0, 2))
+    placed = np.empty((0, 2))
     for row in np.random.default_rng(0).permutation(len(xy)):
-        crowded = (np.abs(taken - xy[row]) < step).all(axis=1).any()
-        picture = None if crowded else _opened(image_files[row], (THUMBNAIL, THUMBNAIL))
+        crowded = (np.abs(placed - xy[row]) < step).all(axis=1).any()
+        picture = None if crowded else _open(image_files[row], (THUMBNAIL, THUMBNAIL))
         if picture is not None:
-            taken = np.vstack([taken, xy[row]])
+            placed = np.vstack([placed, xy[row]])
             yield row, np.asarray(picture)

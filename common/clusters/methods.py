@@ -1,20 +1,29 @@
-"""Clusters of products: one common space, the methods that need no network, the choice of K.
+"""Clusters of products: their space, the methods, the choice of K, names and central products.
 
-Every method learns from training rows only and then names a cluster for every row.
+Every method learns from training rows only and then assigns a cluster to every row.
 """
 
+import logging
+import time
 import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+import torch
 from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import pairwise_distances_argmin, silhouette_score
 from sklearn.mixture import GaussianMixture
-from tqdm import tqdm
+
+from common import metrics
+from common.clusters import dec
+from common.runtime import Progress
+
+log = logging.getLogger(__name__)
 
 COMPONENTS = 64  # of the common space
 RESTARTS = 10
@@ -30,18 +39,28 @@ def common_space(image: np.ndarray, text: np.ndarray, train: np.ndarray, seed: i
     Each modality is centred and brought to variance 1 in total first, else the one whose rows
     point further apart would decide alone. All of it is fitted on training rows.
     """
-    sides = []
+    parts = []
     for embedding in (image, text):
         centred = np.asarray(embedding, np.float32) - embedding[train].mean(axis=0)
-        sides.append(centred / np.sqrt(centred[train].var(axis=0).sum()))
-    features = np.concatenate(sides, axis=1)
+        parts.append(centred / np.sqrt(centred[train].var(axis=0).sum()))
+    features = np.concatenate(parts, axis=1)
     components = min(COMPONENTS, len(train), features.shape[1])
     pca = PCA(components, svd_solver="randomized", random_state=seed).fit(features[train])
     return pca.transform(features).astype(np.float32)
 
 
+# --- methods: (space (n, d), training rows, k, seed) -> cluster of every row (n,) --------------
+
+
+def single_cluster(space: np.ndarray, train: np.ndarray, k: int, seed: int) -> np.ndarray:
+    return np.zeros(len(space), dtype=np.int64)
+
+
+def random_clusters(space: np.ndarray, train: np.ndarray, k: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(k, size=len(space))
+
+
 def kmeans(space: np.ndarray, train: np.ndarray, k: int, seed: int) -> np.ndarray:
-    """K-Means, best of `RESTARTS`; the cluster (n,) of every row of `space` (n, d)."""
     return KMeans(k, n_init=RESTARTS, random_state=seed).fit(space[train]).predict(space)
 
 
@@ -55,7 +74,7 @@ def gaussian_mixture(space: np.ndarray, train: np.ndarray, k: int, seed: int) ->
         try:
             mixture.fit(space[train])
         except ConvergenceWarning:
-            print(f"GMM with k={k}, seed {seed} did not converge in 300 steps", flush=True)
+            log.warning("GMM with k=%d, seed %d did not converge in 300 steps", k, seed)
     return mixture.predict(space)
 
 
@@ -66,14 +85,69 @@ def agglomerative(space: np.ndarray, train: np.ndarray, k: int, seed: int) -> np
     is fitted on that many, drawn with `seed`, and says so.
     """
     if len(train) > LARGEST_TREE:
-        print(f"Agglomerative: fitted on {LARGEST_TREE:,} of {len(train):,} rows", flush=True)
+        log.warning("Agglomerative is fitted on %d of %d rows", LARGEST_TREE, len(train))
         train = np.random.default_rng(seed).choice(train, LARGEST_TREE, replace=False)
     labels = AgglomerativeClustering(k, linkage="ward").fit_predict(space[train])
     centroids = np.stack([space[train][labels == cluster].mean(axis=0) for cluster in range(k)])
     return pairwise_distances_argmin(space, centroids)
 
 
+BASELINES = {"One cluster": single_cluster, "Random": random_clusters}
 SHALLOW = {"K-Means": kmeans, "GMM": gaussian_mixture, "Agglomerative": agglomerative}
+
+
+def run_methods(
+    names: Sequence[str],
+    space: np.ndarray,
+    train: np.ndarray,
+    k: int,
+    seed: int,
+    device: torch.device,
+) -> Iterator[dec.Clustering]:
+    """Yields the clustering by each of the methods `names`, baselines and deep ones included."""
+    for name, method in (BASELINES | SHALLOW).items():
+        if name in names:
+            started = time.perf_counter()
+            assigned = method(space, train, k, seed)
+            yield dec.Clustering(name, assigned, space, time.perf_counter() - started)
+    deep = [name for name in (dec.AE, dec.DEC, dec.IDEC) if name in names]
+    if deep:
+        features = dec.scaled(space, train)
+        for result in dec.cluster(features, train, k, seed, device, dec.IDEC in deep):
+            if result.method in deep:
+                yield result
+            if result.method == deep[-1]:
+                return
+
+
+def score(table: pd.DataFrame, result: dec.Clustering, space: np.ndarray, k: int) -> dict:
+    """Metrics of the test rows by category and product type; sizes and entropy of all rows.
+
+    space: (n, d), the same for all methods, in which the silhouette is taken.
+    """
+    test = np.flatnonzero(table["split"] == "test")
+    category, product_type = (
+        table[column].iloc[test] for column in ("normalized_category", "product_type")
+    )
+    assigned = result.assigned[test]
+    by_type = metrics.clustering(product_type, assigned, result.space[test])
+    sizes = np.bincount(result.assigned, minlength=k)
+    return {
+        **metrics.clustering(category, assigned, space[test]),
+        "smallest_cluster": int(sizes.min()),
+        "nmi_type": by_type["nmi"],
+        "ari_type": by_type["ari"],
+        "silhouette_own": by_type["silhouette"],
+        "entropy": entropy(sizes),
+        "n_train": int((table["split"] == "train").sum()),
+        "n_test": len(test),
+    }
+
+
+def entropy(sizes: np.ndarray) -> float:
+    """Entropy of the cluster sizes over that of equal sizes: 1 is even, 0 is one cluster."""
+    share = sizes[sizes > 0] / sizes.sum()
+    return float((share * -np.log(share)).sum() / np.log(len(sizes)))
 
 
 # --- the choice of K -----------------------------------------------------------------------
@@ -88,7 +162,7 @@ class Choice:
     k: int
 
 
-def choose_k(features: np.ndarray, seed: int, progress: str = "") -> Choice:
+def choose_k(features: np.ndarray, seed: int) -> Choice:
     """K of K-Means on features (n, d) by elbow, silhouette and gap; their median is taken.
 
     Elbow: furthest below the chord of the inertia curve (Satopaa et al., "Finding a kneedle in a
@@ -102,20 +176,20 @@ def choose_k(features: np.ndarray, seed: int, progress: str = "") -> Choice:
     low, high = features.min(axis=0), features.max(axis=0)
     references = [rng.uniform(low, high, features.shape) for _ in range(REFERENCES)]
 
-    def fitted(data, k):
+    def fit(data, k):
         return KMeans(k, n_init=3, random_state=seed).fit(data)
 
     rows = []
     candidates = [k for k in K_RANGE if k < len(features) // 2]
-    for k in tqdm(candidates, desc=progress, disable=not progress):
-        found = fitted(features, k)
-        expected = np.log([fitted(reference, k).inertia_ for reference in references])
+    for k in Progress(candidates, "choice of K"):
+        clusters = fit(features, k)
+        expected = np.log([fit(reference, k).inertia_ for reference in references])
         rows.append(
             {
                 "k": k,
-                "inertia": found.inertia_,
-                "silhouette": silhouette_score(features, found.labels_),
-                "gap": expected.mean() - np.log(found.inertia_),
+                "inertia": clusters.inertia_,
+                "silhouette": silhouette_score(features, clusters.labels_),
+                "gap": expected.mean() - np.log(clusters.inertia_),
                 "gap_error": expected.std() * np.sqrt(1 + 1 / REFERENCES),
             }
         )
@@ -146,14 +220,7 @@ def gap(k, gaps, errors) -> int:
 # --- what a cluster looks like -------------------------------------------------------------
 
 
-def entropy(assigned: np.ndarray, k: int) -> float:
-    """Entropy of the cluster sizes over that of equal sizes: 1 is even, 0 is one cluster."""
-    share = np.bincount(assigned, minlength=k) / len(assigned)
-    share = share[share > 0]
-    return float((share * -np.log(share)).sum() / np.log(k))
-
-
-def names(table: pd.DataFrame, assigned: np.ndarray) -> dict[int, str]:
+def cluster_names(table: pd.DataFrame, assigned: np.ndarray) -> dict[int, str]:
     """A name per cluster: its commonest category and the two words most distinctive of it.
 
     Words come from the titles, less the brand, and from the items, materials and styles that were
@@ -165,33 +232,48 @@ def names(table: pd.DataFrame, assigned: np.ndarray) -> dict[int, str]:
         title.replace(brand, " ") if brand else title
         for title, brand in zip(table["title"], table["brand"], strict=True)
     ]
-    said = read.assign(title=titles).agg(" ".join, axis=1)
+    texts = read.assign(title=titles).agg(" ".join, axis=1)
     vectorizer = CountVectorizer(
         token_pattern=r"[a-z]{3,}", stop_words="english", binary=True, dtype=np.float32
     )
     clusters, number = np.unique(assigned, return_inverse=True)
-    category = table["normalized_category"].groupby(assigned).agg(lambda of: of.mode().iloc[0])
+    category = (
+        table["normalized_category"].groupby(assigned).agg(lambda labels: labels.mode().iloc[0])
+    )
     try:
-        found = vectorizer.fit_transform(said)
+        counts = vectorizer.fit_transform(texts)
     except ValueError:  # no word is left
         return category.to_dict()
     words = vectorizer.get_feature_names_out()
-    belongs = np.eye(len(clusters), dtype=np.float32)[number].T
-    products = belongs.sum(axis=1, keepdims=True)
-    share = (belongs @ found) / products
+    member = np.eye(len(clusters), dtype=np.float32)[number].T
+    products = member.sum(axis=1, keepdims=True)
+    share = (member @ counts) / products
     weight = share * np.log1p(1 / np.maximum(share.sum(axis=0), 1 / len(table)))
-    named = {}
-    for cluster, row in zip(clusters, weight, strict=True):
-        typical = ", ".join(words[np.argsort(-row, kind="stable")[:2]])
-        named[int(cluster)] = f"{category[cluster]} ({typical})"
-    return named
+    typical = words[np.argsort(-weight, axis=1, kind="stable")[:, :2]]
+    return {
+        int(cluster): f"{category[cluster]} ({', '.join(pair)})"
+        for cluster, pair in zip(clusters, typical, strict=True)
+    }
+
+
+def describe(table: pd.DataFrame, assigned: np.ndarray) -> Iterator[dict]:
+    """Yields of each cluster its number, name, size and share of the commonest category."""
+    for cluster, name in cluster_names(table, assigned).items():
+        category = table["normalized_category"][assigned == cluster]
+        share = float(category.value_counts(normalize=True).iloc[0])
+        yield {
+            "cluster": cluster,
+            "cluster_name": name,
+            "products": len(category),
+            "category_share": share,
+        }
 
 
 def central(space: np.ndarray, assigned: np.ndarray) -> dict[int, np.ndarray]:
     """Row numbers of each cluster, those nearest to its mean in `space` (n, d) first."""
-    found = {}
+    order = {}
     for cluster in np.unique(assigned):
         rows = np.flatnonzero(assigned == cluster)
         distance = np.linalg.norm(space[rows] - space[rows].mean(axis=0), axis=1)
-        found[int(cluster)] = rows[np.argsort(distance, kind="stable")]
-    return found
+        order[int(cluster)] = rows[np.argsort(distance, kind="stable")]
+    return order

@@ -1,21 +1,77 @@
-"""How CLIP Fusion is built and trained: the settings in use, and where a search for better ones is.
+"""The models of the CLIP Fusion stage: settings in use, the search space, networks on embeddings.
 
 What `Classification_with_CLIP.py --tune` finds better belongs here. The kernel's settings were
-chosen on validation rows of the study set.
+chosen on validation rows of the run kaggle14k.
 """
 
+from dataclasses import asdict, replace
+from functools import partial
+
+import numpy as np
+
+from common.dataset import Dataset
+from common.embed.hashed_words import WIDTH, hashed
+from common.labels.multitask import Model, array_batches
+from common.labels.networks import ClipFusion, KernelFusion
+from common.product_table import listing_text
 from common.training import TrainConfig
 
 NETWORK = {"widths": (512, 256), "dropout": 0.5, "modality_dropout": 0.2}
 TRAINING = {"epochs": 12, "lr": 1e-3, "weight_decay": 0.01}
-KERNEL = {"components": 192}  # of `common.labels.networks.KernelFusion`
+KERNEL = {"components": 192}  # of `KernelFusion`
 WIDTHS = {"256": (256,), "512": (512,), "512-256": (512, 256), "1024-512": (1024, 512)}
 IN_USE = {**NETWORK, **TRAINING, "widths": "-".join(map(str, NETWORK["widths"]))}
+BATCH = 256
+_batches = partial(array_batches, batch_size=BATCH)
 
 
 def config(epochs: int, lr: float, weight_decay: float) -> TrainConfig:
-    return TrainConfig(
-        epochs=epochs, batch_size=256, lr=lr, weight_decay=weight_decay, schedule="onecycle"
+    return TrainConfig(epochs, BATCH, lr, weight_decay, schedule="onecycle")
+
+
+def settings() -> dict:
+    """What the rows of the stage's table follow from."""
+    train = asdict(config(**TRAINING))
+    return {"train": train, "network": NETWORK, "kernel": KERNEL, "words": WIDTH}
+
+
+def clip_fusion(image: np.ndarray, text: np.ndarray, criterion: str = "cross-entropy") -> Model:
+    """CLIP Fusion of embeddings (n_rows, d), and its predictions without text, without photo."""
+    return Model(
+        "CLIP Fusion",
+        partial(ClipFusion, image.shape[1], text.shape[1], **NETWORK),
+        _batches(image, text),
+        config(**TRAINING),
+        also={
+            "CLIP Fusion, no text": _batches(image, _missing(text)),
+            "CLIP Fusion, no photo": _batches(_missing(image), text),
+        },
+        criterion=criterion,
+    )
+
+
+def single_modality(fusion: Model) -> list[Model]:
+    """The network of CLIP Fusion, trained on the image alone and on the text alone."""
+    named = zip(("CLIP image only", "CLIP text only"), fusion.also.values(), strict=True)
+    return [
+        replace(fusion, name=name, batches=batches, also={}, figures=False)
+        for name, batches in named
+    ]
+
+
+def kernel_fusion(data: Dataset) -> Model:
+    """The kernel machine on both embeddings and the words; it knows no other criterion."""
+    words = hashed(listing_text(data.table))
+    widths = [data.image.shape[1], data.text.shape[1], WIDTH]
+    return Model(
+        "CLIP Kernel Fusion",
+        partial(KernelFusion, widths, **KERNEL),
+        _batches(data.image, data.text, words),
+        config=None,
+        also={
+            "CLIP Kernel Fusion, no text": _batches(data.image, _missing(data.text), words),
+            "CLIP Kernel Fusion, no photo": _batches(_missing(data.image), data.text, words),
+        },
     )
 
 
@@ -32,3 +88,14 @@ def suggest(trial) -> tuple[dict, TrainConfig]:
         weight_decay=trial.suggest_float("weight_decay", 1e-3, 0.3, log=True),
     )
     return network, training
+
+
+def suggest_model(fusion: Model, trial) -> Model:
+    """`fusion` with the settings of an Optuna trial."""
+    network, training = suggest(trial)
+    return replace(fusion, build=partial(fusion.build, **network), config=training)
+
+
+def _missing(embedding: np.ndarray) -> np.ndarray:
+    """Rows of NaN: photos or texts that are not there."""
+    return np.full_like(embedding, np.nan)

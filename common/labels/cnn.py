@@ -1,4 +1,4 @@
-"""What the two CNN stages share: a frozen backbone's features, or photos for a trained one."""
+"""The two CNN stages: heads on a frozen backbone's features, or a backbone fine-tuned on photos."""
 
 import copy
 from collections.abc import Callable
@@ -7,15 +7,17 @@ from functools import partial
 
 import numpy as np
 import torch
+from torch import nn
 from torch.utils.data import DataLoader
 from torchvision.transforms import v2
 
-from common.artifacts import StageError
+from common.artifacts import RunConfig, StageError
 from common.dataset import Dataset
 from common.embed.encoders import cnn_tower, image_features
 from common.embed.images import Pixels, decode, worker_count
 from common.embed.models import load_cnn
 from common.labels.multitask import Model, array_batches, run_models
+from common.labels.tuning import search_networks
 from common.runtime import let_others_first
 from common.training import TrainConfig, torch_device
 
@@ -27,20 +29,32 @@ FINETUNED = TrainConfig(
 )
 
 
-def run(args, stage: str, data: Dataset, name: str, network: Callable, *others: np.ndarray):
-    """Train and score a CNN by the classification protocol, frozen or with `--finetune`.
+def run_cnn(
+    run: RunConfig,
+    stage: str,
+    data: Dataset,
+    name: str,
+    network: Callable[..., nn.Module],
+    *others: np.ndarray,
+    criterion: str = "cross-entropy",
+    finetune: bool = False,
+    trials: int | None = None,
+) -> None:
+    """Train and score a CNN by the classification protocol, frozen or fine-tuned.
 
     Args:
         network: (n_features, classes, backbone or None) -> module that takes an image, or its
             features without a backbone, and one row of each of `others` (n_rows, d).
+        trials: only look for settings of the frozen backbone's head, so many times.
     """
-    if args.tune and args.finetune:
+    if trials and finetune:
         raise StageError("--tune looks for settings of the frozen backbone: leave out --finetune")
-    backbone = load_cnn(args.preset, args.cnn, torch_device(args.device))
-    files = [args.paths.raw / path for path in data.table["image_path"]]
-    if args.finetune:
-        # Each fit begins with the weights as they came.
-        model = Model(
+    backbone = load_cnn(run.preset, run.cnn, torch_device(run.device))
+    files = [run.paths.raw / path for path in data.table["image_path"]]
+    make = partial(Model, criterion=criterion)
+    if finetune:
+        # Each fit begins with the pretrained weights.
+        model = make(
             f"{name}, fine-tuned",
             lambda classes: network(backbone.dim, classes, backbone=copy.deepcopy(backbone.module)),
             partial(PhotoBatches, files, Pixels(backbone.preprocess), others),
@@ -48,23 +62,23 @@ def run(args, stage: str, data: Dataset, name: str, network: Callable, *others: 
             resumable=True,
         )
     else:
-        features, broken = image_features(args.paths.cache, files, cnn_tower(backbone))
+        features, broken = image_features(run.paths.cache, files, cnn_tower(backbone))
         if broken:
             raise StageError(f"{files[min(broken)]} cannot be decoded any more; run with --force")
         batches = array_batches(features, *others, batch_size=FROZEN.batch_size)
 
         def frozen(head: dict, config: TrainConfig) -> Model:
-            return Model(name, partial(network, backbone.dim, **head), batches, config)
+            return make(name, partial(network, backbone.dim, **head), batches, config)
 
-        if args.tune:
-            from common.labels.tuning import search_networks  # and Optuna with it
-
-            search_networks(args, stage, data, lambda trial: frozen(*suggest(trial)), name, IN_USE)
+        if trials:
+            search_networks(
+                run, stage, data, trials, lambda trial: frozen(*suggest(trial)), name, IN_USE
+            )
             return
         model = frozen(HEAD, FROZEN)
     # Both recipes, so that the rows of one stay where the other is run.
     recipes = {"frozen": {**asdict(FROZEN), **HEAD}, "fine-tuned": asdict(FINETUNED)}
-    run_models(args, stage, data, [model], {"backbone": backbone.identity, **recipes})
+    run_models(run, stage, data, [model], {"backbone": backbone.identity, **recipes})
 
 
 def suggest(trial) -> tuple[dict, TrainConfig]:

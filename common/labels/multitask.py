@@ -1,15 +1,23 @@
-"""Train one network on all labelling tasks at once, and read its answers (see `criteria`)."""
+"""Train one network on all labelling tasks at once, and read its predictions.
+
+Under the criterion `cross-entropy` by argmax, with probabilities at a fitted temperature; under
+`study`, the published study's binary cross-entropy of one sigmoid per class, by exact match at 0.5
+and by argmax.
+"""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from scipy.special import softmax
 from torch import nn
 
-from common import metrics, runtime
+from common import figures, metrics, runtime
+from common.artifacts import RunConfig
 from common.dataset import EXPERIMENTS, Dataset
 from common.labels.protocol import (
     CLASSES_KEY,
@@ -21,6 +29,7 @@ from common.labels.protocol import (
     identity,
     model_names,
     run_tasks,
+    summary,
 )
 from common.results import Results
 from common.training import (
@@ -47,9 +56,9 @@ class Model:
 
     build: {task: number of classes} -> network that returns {task: logits}.
     batches: what it is trained and tested on. config: how it is trained; None where the network has
-    a `fit` of its own, which learns at once.
-    also: {model name: batches} on which the trained network answers again.
-    resumable: keep a checkpoint per epoch, for training that takes long.
+    a `fit` of its own, without epochs.
+    also: {model name: batches} for which the trained network predicts again.
+    criterion: cross-entropy, or the study's. resumable: keep a checkpoint per epoch.
     """
 
     name: str
@@ -57,8 +66,18 @@ class Model:
     batches: Batches
     config: TrainConfig | None
     also: dict[str, Batches] = field(default_factory=dict)
+    criterion: str = "cross-entropy"
     figures: bool = True
     resumable: bool = False
+
+    def row_names(self, name: str = "") -> tuple[str, ...]:
+        """The names of the rows of its predictions, or of those of `name`, one of `also`."""
+        return model_names(name or self.name, self.criterion)
+
+    def path(self, run: RunConfig, experiment: str, seed: int) -> Path:
+        """Where the network of a run is kept."""
+        name = self.row_names()[0]
+        return run.paths.model(file_name(run, name, experiment, f"seed {seed}") + ".safetensors")
 
 
 def array_batches(*arrays: np.ndarray, batch_size: int) -> Batches:
@@ -73,63 +92,46 @@ def array_batches(*arrays: np.ndarray, batch_size: int) -> Batches:
     return batches
 
 
-def run_models(args, stage: str, data: Dataset, models: list[Model], settings: dict) -> None:
-    """Train and score `models` by the protocol of `classification.run_tasks`.
+def run_models(
+    run: RunConfig, stage: str, data: Dataset, models: list[Model], settings: dict
+) -> None:
+    """Train and score `models` by the protocol, and end the stage.
 
-    `settings`: what the rows of the stage's table follow from, beside the data and the preset.
+    Args:
+        models: the stage's main model first, whose learning curves are drawn.
+        settings: what the rows of the stage's table follow from, beside the data and the preset.
     """
-    results = Results(args.paths.results(stage), args, data.inputs, KEY, settings)
+    results, by_class = (
+        Results(run.paths.results(name), run, data.inputs, key, settings)
+        for name, key in ((stage, KEY), (f"{stage}_classes", CLASSES_KEY))
+    )
     estimators = [
         Estimator(
-            models=tuple(
-                name
-                for one in (model.name, *model.also)
-                for name in model_names(one, args.criterion)
-            ),
-            fit=_learn(args, data, model),
+            tuple(row for name in (model.name, *model.also) for row in model.row_names(name)),
+            partial(_fit_and_predict, run, data, model),
             joint=True,
             figures=model.figures,
         )
         for model in models
     ]
-    by_class = Results(
-        args.paths.results(f"{stage}_classes"), args, data.inputs, CLASSES_KEY, settings
-    )
-    run_tasks(args, data, results, estimators, torch_device(args.device), by_class)
-    for model in models:
+    run_tasks(run, data, results, estimators, torch_device(run.device), by_class)
+    for model in models if run.all_figures else models[:1]:
         if model.figures and model.config:
-            _draw_learning_curves(args, model)
-    results.finish()
-
-
-def _learn(args, data, model):
-    def learn(split: Split) -> Iterator[Prediction]:
-        runtime.seed_everything(split.seed)
-        classes = {task: len(names) for task, (_, names) in split.targets.items()}
-        network = model.build(classes)
-        seconds, temperature = _fit_and_keep(args, data, split, model, network)
-        for name, batches in {model.name: model.batches, **model.also}.items():
-            logits = predict(
-                network, batches(split.test, None, False, split.seed), torch_device(args.device)
-            )
-            seen = {}
-            if temperature:
-                seen = predict(
-                    network,
-                    batches(split.validation, None, False, split.seed),
-                    torch_device(args.device),
-                )
-            for task, z in logits.items():
-                yield from _read(name, task, z, seconds, temperature.get(task), seen.get(task))
-
-    return learn
+            _draw_learning_curves(run, stage, model)
+    results.finish(summary(run, data, results))
 
 
 def train(
-    args, split: Split, model: Model, network: nn.Module, checkpoint: Path | None = None
-) -> tuple[History, Iterable]:
-    """Train `network` of `model` in place; returns its history and the validation batches."""
-    learnt_from, validation = (
+    model: Model, split: Split, device: torch.device, checkpoint: Path | None = None
+) -> tuple[nn.Module, History, dict[str, float]]:
+    """Builds and trains a network; returns it, the history and {task: temperature}.
+
+    The temperatures are fitted on the validation rows; there are none under the study's
+    criterion, which has no probabilities.
+    """
+    runtime.seed_everything(split.seed)
+    network = model.build(split.classes)
+    learning, validation = (
         model.batches(
             rows,
             {task: torch.from_numpy(y[rows]) for task, (y, _) in split.targets.items()},
@@ -142,78 +144,81 @@ def train(
         )
     )
     if model.config is None:
-        return _at_once(network, learnt_from, split.seed), validation
-    history = fit(
-        network,
-        learnt_from,
-        validation,
-        loss(args.criterion),
-        model.config,
-        torch_device(args.device),
-        progress=f"{model.name} {split.experiment} seed {split.seed}",
-        checkpoint=checkpoint,
-    )
-    return history, validation
-
-
-def _at_once(network, batches, seed) -> History:
-    started = time.perf_counter()
-    inputs, targets = zip(*batches, strict=True)
-    inputs = tuple(map(torch.cat, zip(*inputs, strict=True)))
-    network.fit(inputs, concatenate(targets), seed)
-    return History(best=0.0, seconds=time.perf_counter() - started)
-
-
-def _fit_and_keep(args, data, split, model, network):
-    """Train, keep the network under `data/models/`; returns seconds and {task: temperature}.
-
-    Without temperatures under the study's criterion, which has no probabilities.
-    """
-    path = _model_path(args, model, split.experiment, split.seed)
-    checkpoint = _checkpoint(args, data, path) if model.resumable else None
-    history, validation = train(args, split, model, network, checkpoint)
+        started = time.perf_counter()
+        inputs, targets = zip(*learning, strict=True)
+        inputs = tuple(map(torch.cat, zip(*inputs, strict=True)))
+        network.fit(inputs, concatenate(targets), split.seed)
+        history = History(best=0.0, seconds=time.perf_counter() - started)
+    else:
+        history = fit(
+            *(network, learning, validation, loss(model.criterion), model.config, device),
+            progress=f"{model.name} {split.experiment} seed {split.seed}",
+            checkpoint=checkpoint,
+        )
     temperature = {}
-    if args.criterion == "cross-entropy":
-        for task, z in predict(network, validation, torch_device(args.device)).items():
+    if model.criterion == "cross-entropy":
+        for task, z in predict(network, validation, device).items():
             y = split.targets[task][0][split.validation]
             temperature[task] = metrics.fit_temperature(z, y)
-    said = {
+    return network, history, temperature
+
+
+def train_and_save(
+    run: RunConfig, data: Dataset, model: Model, split: Split
+) -> tuple[nn.Module, float, dict[str, float]]:
+    """Trains and keeps a network under `data/models/`; returns it, seconds, {task: temperature}."""
+    path, checkpoint = model.path(run, split.experiment, split.seed), None
+    if model.resumable:
+        # Named after what it is trained on, so that another data set never resumes from it.
+        checkpoint = path.with_name(f".{path.stem}.{identity(run, data)}.checkpoint.safetensors")
+        if run.force:
+            checkpoint.unlink(missing_ok=True)
+    network, history, temperature = train(model, split, torch_device(run.device), checkpoint)
+    description = {
         "network": type(network).__name__,
         "arguments": network.arguments,
         "classes": {task: classes for task, (_, classes) in split.targets.items()},
-        "criterion": args.criterion,
+        "criterion": model.criterion,
         "temperature": temperature,
-        "preset": args.preset,
+        "preset": run.preset,
         "train": asdict(model.config) if model.config else None,
         "history": asdict(history),
     }
-    save_model(network, path, said)
-    return history.seconds, temperature
+    save_model(network, path, description)
+    return network, history.seconds, temperature
+
+
+def _fit_and_predict(
+    run: RunConfig, data: Dataset, model: Model, split: Split
+) -> Iterator[Prediction]:
+    network, seconds, temperature = train_and_save(run, data, model, split)
+    for name, batches in {model.name: model.batches, **model.also}.items():
+        logits, validation = (
+            predict(network, batches(rows, None, False, split.seed), torch_device(run.device))
+            for rows in (split.test, split.validation)
+        )
+        for task, z in logits.items():
+            if model.criterion == "study":
+                exact, argmax = model.row_names(name)
+                yield Prediction(exact, task, seconds, y_pred=exact_match(z))
+                yield Prediction(argmax, task, seconds, y_pred=z.argmax(axis=1))
+            else:
+                scaled = (part[task] / temperature[task] for part in (logits, validation))
+                proba, seen = (softmax(part, axis=1) for part in scaled)
+                yield Prediction(name, task, seconds, proba, validation_proba=seen)
 
 
 def loss(criterion: str) -> Callable:
     """Mean over tasks of the criterion; outputs {task: logits}, targets {task: class index}."""
 
     def sigmoid_bce(logits, y):
-        wanted = nn.functional.one_hot(y, logits.shape[1]).float()
-        return nn.functional.binary_cross_entropy_with_logits(logits, wanted)
+        one_hot = nn.functional.one_hot(y, logits.shape[1]).float()
+        return nn.functional.binary_cross_entropy_with_logits(logits, one_hot)
 
-    one = {"cross-entropy": nn.functional.cross_entropy, "study": sigmoid_bce}[criterion]
+    of_task = {"cross-entropy": nn.functional.cross_entropy, "study": sigmoid_bce}[criterion]
     return lambda outputs, targets: torch.stack(
-        [one(outputs[task], y) for task, y in targets.items()]
+        [of_task(outputs[task], y) for task, y in targets.items()]
     ).mean()
-
-
-def _read(model, task, logits, seconds, temperature, seen) -> Iterator[Prediction]:
-    if temperature is not None:
-        from scipy.special import softmax
-
-        proba, validation = (softmax(each / temperature, axis=1) for each in (logits, seen))
-        yield Prediction(model, task, seconds, proba, validation_proba=validation)
-        return
-    exact, argmax = model_names(model, "study")
-    yield Prediction(exact, task, seconds, y_pred=exact_match(logits))
-    yield Prediction(argmax, task, seconds, y_pred=logits.argmax(axis=1))
 
 
 def exact_match(logits: np.ndarray) -> np.ndarray:
@@ -222,26 +227,11 @@ def exact_match(logits: np.ndarray) -> np.ndarray:
     return np.where(passed.sum(axis=1) == 1, passed.argmax(axis=1), -1)
 
 
-def _draw_learning_curves(args, model):
-    from common import figures
-
-    name = model_names(model.name, args.criterion)[0]
+def _draw_learning_curves(run: RunConfig, stage: str, model: Model) -> None:
+    seed, name = run.seed[0], model.row_names()[0]
     histories = {
-        experiment: read_config(_model_path(args, model, experiment, args.seed[0]))["history"]
+        experiment: read_config(model.path(run, experiment, seed))["history"]
         for experiment in EXPERIMENTS
     }
-    path = args.paths.figure(file_name(args, "learning", name))
+    path = run.paths.figure(f"{stage}/{file_name(run, 'learning', name)}")
     figures.learning_curves(histories, path, f"{name}: loss per epoch")
-
-
-def _model_path(args, model, experiment, seed) -> Path:
-    name = model_names(model.name, args.criterion)[0]
-    return args.paths.model(file_name(args, name, experiment, f"seed {seed}") + ".safetensors")
-
-
-def _checkpoint(args, data, path) -> Path:
-    """Named after what it is trained on, so that another data set never resumes from it."""
-    checkpoint = path.with_name(f".{path.stem}.{identity(args, data)}.checkpoint.safetensors")
-    if args.force:
-        checkpoint.unlink(missing_ok=True)
-    return checkpoint

@@ -1,4 +1,4 @@
-"""Networks of the classification stages: CNN, multimodal CNN, CLIP Fusion, kernel fusion.
+"""Networks of the classification stages: CNN (with text: multimodal), CLIP Fusion, kernel fusion.
 
 Each returns {task: logits (n, n_classes)} and keeps in `arguments` what rebuilds it.
 """
@@ -9,8 +9,8 @@ from torch.nn import functional
 
 from common.kernel_ridge import LEFT_OUT_BY_NONE, KernelRidge, PrincipalComponents
 
-LEAST_SCORE = 1e-2  # of a class: a regression also says less than nothing
-# Which of the three blocks a machine of `KernelFusion` sees: image, text, words.
+LEAST_SCORE = 1e-2  # of a class: a regression also predicts values below 0
+# Which of the three blocks a kernel of `KernelFusion` sees: image, text, words.
 KERNELS = {"both": (0, 1, 2), "photo": (0,), "text": (1, 2)}
 
 
@@ -27,6 +27,9 @@ class TaskHeads(nn.ModuleDict):
 class CNN(nn.Module):
     """Image classifier: convolutional backbone, one hidden layer, a head per task.
 
+    With `text_dim` it is the multimodal CNN: a text embedding (n, text_dim) is joined with the
+    image features before the hidden layer.
+
     Args:
         n_features: width of the backbone's pooled features.
         classes: {task: number of classes}.
@@ -38,6 +41,7 @@ class CNN(nn.Module):
         self,
         n_features: int,
         classes: dict[str, int],
+        text_dim: int = 0,
         backbone: nn.Module | None = None,
         hidden: int = 512,
         dropout: float = 0.3,
@@ -46,46 +50,19 @@ class CNN(nn.Module):
         self.arguments = {
             "n_features": n_features,
             "classes": classes,
-            "hidden": hidden,
-            "dropout": dropout,
-        }
-        self.backbone = backbone or nn.Identity()
-        self.norm = nn.LayerNorm(n_features)
-        self.mlp = _mlp(n_features, (hidden,), dropout)
-        self.heads = TaskHeads(hidden, classes)
-
-    def forward(self, image: Tensor) -> dict[str, Tensor]:
-        return self.heads(self.mlp(self.norm(self.backbone(image))))
-
-
-class MultimodalCNN(nn.Module):
-    """`CNN` whose image features are joined with the text embedding before the hidden layer."""
-
-    def __init__(
-        self,
-        n_features: int,
-        classes: dict[str, int],
-        text_dim: int,
-        backbone: nn.Module | None = None,
-        hidden: int = 512,
-        dropout: float = 0.3,
-    ):
-        super().__init__()
-        self.arguments = {
-            "n_features": n_features,
             "text_dim": text_dim,
-            "classes": classes,
             "hidden": hidden,
             "dropout": dropout,
         }
         self.backbone = backbone or nn.Identity()
-        self.image_norm, self.text_norm = nn.LayerNorm(n_features), nn.LayerNorm(text_dim)
-        self.mlp = _mlp(n_features + text_dim, (hidden,), dropout)
+        widths = [width for width in (n_features, text_dim) if width]
+        self.norms = nn.ModuleList(map(nn.LayerNorm, widths))
+        self.mlp = _mlp(sum(widths), (hidden,), dropout)
         self.heads = TaskHeads(hidden, classes)
 
-    def forward(self, image: Tensor, text: Tensor) -> dict[str, Tensor]:
-        image = self.image_norm(self.backbone(image))
-        return self.heads(self.mlp(torch.cat([image, self.text_norm(text)], dim=1)))
+    def forward(self, image: Tensor, *text: Tensor) -> dict[str, Tensor]:
+        inputs = zip(self.norms, (self.backbone(image), *text), strict=True)
+        return self.heads(self.mlp(torch.cat([norm(part) for norm, part in inputs], dim=1)))
 
 
 class ClipFusion(nn.Module):
@@ -144,18 +121,17 @@ class ClipFusion(nn.Module):
 class KernelFusion(nn.Module):
     """Image and text embedding and the words of the text to labels, by kernel ridge regression.
 
-    A product is labelled as those most similar in all three are, each by its principal components
-    (`common.kernel_ridge`; a class is a regression on 0 and 1: Rifkin, Yeo and Poggio, "Regularized
-    least-squares classification", 2003). Learnt at once by :meth:`fit`, not in epochs. A row of NaN
-    stands for a photo or a text that is not there: a machine that has learnt from the other alone
-    then answers.
+    A product is labelled as those most similar in all three are, each by its principal components;
+    a class is a regression on 0 and 1 (Rifkin, Yeo and Poggio, "Regularized least-squares
+    classification", 2003). Learned by :meth:`fit`, without epochs. A row of NaN stands for a photo
+    or a text that is not there: a kernel that has learned from the other alone then predicts.
 
     Args:
         widths: of the image embedding, of the text embedding, of the rows of words
             (`common.embed.hashed_words`).
         classes: {task: number of classes}.
         components: of each of the three, at most.
-        landmarks: of each `KernelRidge`; what `fit` found.
+        landmarks: of each `KernelRidge`, as `fit` sets it.
     """
 
     def __init__(
@@ -175,8 +151,8 @@ class KernelFusion(nn.Module):
         counts = self.reduce.counts
         self.kernels = nn.ModuleDict(
             {
-                name: KernelRidge([counts[one] for one in seen], landmarks, 1, len(self.shares))
-                for name, seen in KERNELS.items()
+                name: KernelRidge([counts[n] for n in parts], landmarks, 1, len(self.shares))
+                for name, parts in KERNELS.items()
             }
         )
 
@@ -185,32 +161,30 @@ class KernelFusion(nn.Module):
         features = torch.cat(inputs, dim=1)
         self.mean = features.mean(dim=0)
         features -= self.mean
-        spreads = self.reduce.fit([features], torch.ones_like(self.mean))
+        scales = self.reduce.fit([features], torch.ones_like(self.mean))
         blocks = self.reduce(features).split(self.reduce.counts, dim=1)
-        wanted = [functional.one_hot(targets[task], count) for task, count in self.classes.items()]
-        wanted = torch.cat(wanted, dim=1).float()
-        self.shares = wanted.mean(dim=0)
+        one_hot = [functional.one_hot(targets[task], count) for task, count in self.classes.items()]
+        one_hot = torch.cat(one_hot, dim=1).float()
+        self.shares = one_hot.mean(dim=0)
         fold = torch.full((len(features),), LEFT_OUT_BY_NONE)
-        for name, seen in KERNELS.items():
-            own, stretch = (
-                torch.cat([part[one] for one in seen], -1) for part in (blocks, spreads)
-            )
+        for name, parts in KERNELS.items():
+            features, scale = (torch.cat([v[n] for n in parts], -1) for v in (blocks, scales))
             counts = self.kernels[name].blocks
             self.kernels[name], _ = KernelRidge.fit(
-                own, counts, stretch, wanted - self.shares, fold, seed
+                features, counts, scale, one_hot - self.shares, fold, seed
             )
         self.arguments["landmarks"] = len(self.kernels["both"].landmarks)
 
     def forward(self, image: Tensor, text: Tensor, words: Tensor) -> dict[str, Tensor]:
         features = torch.cat([image, text, words], dim=1) - self.mean
         blocks = self.reduce(features).split(self.reduce.counts, dim=1)
-        photo, told = ~image[:, 0].isnan(), ~text[:, 0].isnan()
-        scores = self.shares.repeat(len(image), 1)  # of what is given nothing of
-        given = {"both": photo & told, "photo": photo & ~told, "text": told & ~photo}
-        for name, rows in given.items():
+        photo, text = ~image[:, 0].isnan(), ~text[:, 0].isnan()
+        scores = self.shares.repeat(len(image), 1)  # of a row without photo and text
+        subsets = {"both": photo & text, "photo": photo & ~text, "text": text & ~photo}
+        for name, rows in subsets.items():
             if rows.any():
-                own = torch.cat([blocks[one][rows] for one in KERNELS[name]], dim=1)
-                scores[rows] += self.kernels[name](own)[:, 0]
+                features = torch.cat([blocks[number][rows] for number in KERNELS[name]], dim=1)
+                scores[rows] += self.kernels[name](features)[:, 0]
         parts = scores.clamp(min=LEAST_SCORE).log().split(list(self.classes.values()), dim=1)
         return dict(zip(self.classes, parts, strict=True))
 

@@ -1,7 +1,7 @@
 """The classification protocol: three experiments x three tasks x seeds, scored in one way.
 
 A stage brings estimators; here they are trained on what each experiment allows, scored on its test
-side, and written to the resumable results table, with the majority class as the row to beat.
+side, and written to the resumable results table, with the majority class as the baseline.
 """
 
 import hashlib
@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from common.artifacts import fingerprint
-from common.dataset import EXPERIMENTS, TASKS, labels, sides
-from common.results import Results
+from common import figures, metrics
+from common.artifacts import RunConfig, fingerprint
+from common.dataset import EXPERIMENTS, TASKS, Dataset, labels, sides
+from common.results import Results, leaderboard
+from common.runtime import Progress
 
 KEY = ("experiment", "task", "model", "split", "text", "seed")
 CLASSES_KEY = (*KEY, "class")
@@ -25,10 +28,10 @@ MAJORITY = "Majority"
 
 @dataclass(frozen=True)
 class Split:
-    """What a estimator may see: rows (integer indices into the table), labels, the seed.
+    """What an estimator may see: rows (integer indices into the table), labels, the seed.
 
     `targets` maps a task to (y of every row, class names); learn from `y[train]`, tune on
-    `y[validation]`, prediction for `test`.
+    `y[validation]`, predict for `test`.
     """
 
     experiment: str
@@ -38,10 +41,20 @@ class Split:
     test: np.ndarray
     targets: dict[str, tuple[np.ndarray, list[str]]]
 
+    @classmethod
+    def of(cls, table: pd.DataFrame, experiment: str, seed: int, tasks=tuple(TASKS)) -> "Split":
+        targets = {task: labels(table, task) for task in tasks}
+        return cls(experiment, seed, *sides(table, experiment), targets)
+
+    @property
+    def classes(self) -> dict[str, int]:
+        """{task: number of classes}"""
+        return {task: len(names) for task, (_, names) in self.targets.items()}
+
 
 @dataclass(frozen=True)
 class Prediction:
-    """One model's prediction to one task: probabilities (n_test, n_classes), or classes (n_test,).
+    """A model's prediction of a task: probabilities (n_test, n_classes), or classes (n_test,).
 
     `y_pred` holds class indices, -1 where the model names none; the most probable if omitted.
     `validation_proba`: of the validation rows, from which follows how sure is sure enough.
@@ -61,10 +74,10 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Estimator:
-    """`fit(split)` yields an `Prediction` for each of `models` and each task of the split.
+    """`fit(split)` yields a `Prediction` for each of `models` and each task of the split.
 
-    With `joint` one fit predictions all the tasks, else it is called once per task (with one entry
-    in `split.targets`). `figures` says whether to draw its confusion matrices.
+    With `joint` one fit predicts all the tasks, else it is called once per task (with one entry
+    in `split.targets`). Without `figures` nothing is drawn of it, nor scored class by class.
     """
 
     models: tuple[str, ...]
@@ -74,8 +87,8 @@ class Estimator:
 
 
 def run_tasks(
-    args,
-    data,
+    run: RunConfig,
+    data: Dataset,
     results: Results,
     estimators: Iterable[Estimator],
     device="cpu",
@@ -86,42 +99,43 @@ def run_tasks(
 
     Rows that `results` already holds (its key must be `KEY`) are not computed again. Usage is
     scored twice: on all test rows, and as `usage_native` on those whose source states it.
-    `by_class` (key: `CLASSES_KEY`): where the scores per class of the mixed experiment go, of the
-    estimators that have figures.
+    `by_class` (key: `CLASSES_KEY`): the scores per class of the mixed experiment, of the first
+    model of estimators that have figures. Of each task the confusion matrix of the best model is
+    drawn, of the first seed in the mixed experiment.
     """
-    estimators = [Estimator((MAJORITY,), majority, figures=False), *estimators]
     native = data.table["usage_is_native"].to_numpy()
-    for experiment in experiments:
-        rows = sides(data.table, experiment)
-        runs = (
-            (estimator, seed, tasks)
-            for estimator in estimators
-            for seed in args.seed
-            for tasks in ([tuple(TASKS)] if estimator.joint else [(task,) for task in TASKS])
-        )
-        for estimator, seed, tasks in runs:
-            said = {
-                "experiment": experiment,
-                "split": args.split,
-                "text": data.text_setting,
-                "seed": seed,
-            }
-            scored = _scored(tasks, native[rows[2]])
-            if all(
-                results.done(model=model, task=task, **said)
-                for model in estimator.models
-                for task in scored
-            ):
-                continue
-            targets = {task: labels(data.table, task) for task in tasks}
-            split = Split(experiment, seed, *rows, targets)
-            for prediction in estimator.fit(split):
-                _add(results, said, split, prediction, native, device)
-                wanted = estimator.figures and prediction.model == estimator.models[0]
-                if by_class is not None and wanted and experiment == "mixed":
-                    _add_classes(by_class, said, split, prediction, native)
-                if estimator.figures and experiment == "mixed" and seed == args.seed[0]:
-                    _draw(args, split, prediction)
+    jobs = [
+        (experiment, estimator, seed, tasks)
+        for experiment in experiments
+        for estimator in (Estimator((MAJORITY,), majority, figures=False), *estimators)
+        for seed in run.seed
+        for tasks in ([tuple(TASKS)] if estimator.joint else [(task,) for task in TASKS])
+    ]
+    for experiment, estimator, seed, tasks in Progress(jobs, "classification", unit="fits"):
+        split = Split.of(data.table, experiment, seed, tasks)
+        subsets = {task: list(_subsets(split, task, native)) for task in tasks}
+        base = {"experiment": experiment, "split": run.split, "text": data.text_setting}
+        base["seed"] = seed
+        if all(
+            results.done(model=model, task=name, **base)
+            for model in estimator.models
+            for task in tasks
+            for name, *_ in subsets[task]
+        ):
+            continue
+        for prediction in estimator.fit(split):
+            mixed = estimator.figures and experiment == "mixed"
+            for task, test, validation in subsets[prediction.task]:
+                row = {**base, "task": task, "model": prediction.model}
+                row = {name: row[name] for name in KEY}
+                scores = _scores(split, prediction, test, validation)
+                results.add(**row, **scores, device=str(device))
+                if by_class is not None and mixed and prediction.model == estimator.models[0]:
+                    rows = native if task == "usage_native" else np.ones(len(native), bool)
+                    _add_classes(by_class, row, split, prediction, test, rows)
+                if mixed and task == prediction.task and seed == run.seed[0]:
+                    best = _is_best(results, row, scores["accuracy"])
+                    _draw(run, results.path.stem, split, prediction, best)
 
 
 def majority(split: Split) -> Iterator[Prediction]:
@@ -133,18 +147,20 @@ def majority(split: Split) -> Iterator[Prediction]:
         yield Prediction(MAJORITY, task, time.perf_counter() - started, proba)
 
 
-def file_name(args, *parts: object) -> str:
-    """A file name for what a run leaves: `CLIP Fusion`, `HNM->FASHION`, `seed 0` becomes
-    `clip_fusion_hnm_to_fashion_seed_0`; runs on the random split never overwrite the others."""
-    said = [*parts, *(["random split"] if args.split == "random" else [])]
-    return re.sub(r"[^a-z0-9]+", "_", " ".join(map(str, said)).lower().replace("->", " to "))
-
-
-def identity(args, data) -> str:
-    """Twelve characters that tell what is learned from apart from other data, splits, presets."""
-    inputs = [fingerprint(one) if isinstance(one, Path) else one for one in data.inputs.values()]
-    said = json.dumps([inputs, args.preset, args.limit, args.split])
-    return hashlib.sha256(said.encode()).hexdigest()[:12]
+def summary(run: RunConfig, data: Dataset, results: Results) -> str:
+    """The leaderboard of the mixed experiment: accuracy and macro F1 of each task."""
+    frame = results.frame
+    frame = frame[frame["experiment"] == "mixed"]
+    frame = frame[(frame["split"] == run.split) & (frame["text"] == data.text_setting)]
+    wide = frame.pivot_table(["accuracy", "f1_macro"], ["model", "seed"], "task", sort=False)
+    wide["mean"] = wide["accuracy"][list(TASKS)].mean(axis=1)
+    wide.columns = [" ".join(filter(None, name)) for name in wide.columns]
+    columns = {}
+    for task in TASKS:
+        columns[f"accuracy {task}"] = (task, "{:.3f}")
+        columns[f"f1_macro {task}"] = ("F1", "{:.3f}")
+    columns["mean"] = ("mean accuracy", "{:.3f}")
+    return leaderboard(wide.reset_index(), ["model"], columns, best="mean", baseline=MAJORITY)
 
 
 def model_names(model: str, criterion: str) -> tuple[str, ...]:
@@ -154,74 +170,75 @@ def model_names(model: str, criterion: str) -> tuple[str, ...]:
     return (model,)
 
 
-def _scored(tasks, native) -> list[str]:
-    return [*tasks, *(["usage_native"] if "usage" in tasks and native.any() else [])]
+def file_name(run: RunConfig, *parts: object) -> str:
+    """A file name for what a run leaves: `CLIP Fusion`, `HNM->FASHION`, `seed 0` becomes
+    `clip_fusion_hnm_to_fashion_seed_0`; runs on the random split never overwrite the others."""
+    words = [*parts, *(["random split"] if run.split == "random" else [])]
+    return re.sub(r"[^a-z0-9]+", "_", " ".join(map(str, words)).lower().replace("->", " to "))
 
 
-def _add(results, said, split, prediction, native, device):
-    from common import metrics  # scikit-learn: not before there is something to score
-
-    y = split.targets[prediction.task][0]
-    for task, test, validation in _subsets(split, prediction, native):
-        proba = None if prediction.proba is None else prediction.proba[test]
-        sure = {}
-        if prediction.validation_proba is not None:
-            seen = y[split.validation][validation], prediction.validation_proba[validation]
-            sure = metrics.automatic(*seen, y[split.test][test], proba)
-        results.add(
-            experiment=said["experiment"],
-            task=task,
-            model=prediction.model,
-            split=said["split"],
-            text=said["text"],
-            seed=said["seed"],
-            n_train=len(split.train),
-            n_test=len(test),
-            **metrics.classification(y[split.test][test], prediction.classes[test], proba),
-            **sure,
-            fit_seconds=round(prediction.fit_seconds, 3),
-            device=str(device),
-        )
+def identity(run: RunConfig, data: Dataset) -> str:
+    """Twelve characters that tell the training data apart from other data, splits, presets."""
+    inputs = [
+        fingerprint(value) if isinstance(value, Path) else value for value in data.inputs.values()
+    ]
+    text = json.dumps([inputs, run.preset, run.limit, run.split])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _add_classes(by_class, said, split, prediction, native):
-    from common import metrics
-
-    y, classes = split.targets[prediction.task]
-    for task, test, _ in _subsets(split, prediction, native):
-        learnt = y[split.train]
-        if task == "usage_native":
-            learnt = learnt[native[split.train]]
-        counts = np.bincount(learnt, minlength=len(classes))
-        scores = metrics.by_class(y[split.test][test], prediction.classes[test], len(classes))
-        for name, count, one in zip(classes, counts, scores, strict=True):
-            if one["support"]:
-                row = {**said, "task": task, "model": prediction.model, "class": name}
-                by_class.add(**row, n_train=int(count), n_test=len(test), **one)
-
-
-def _subsets(split, prediction, native):
+def _subsets(split: Split, task: str, native: np.ndarray):
     """Yields (task, positions in the test rows, positions in the validation rows) to score."""
-    every = [np.arange(len(rows)) for rows in (split.test, split.validation)]
-    yield prediction.task, *every
-    if prediction.task == "usage" and native[split.test].any():
-        stated = [np.flatnonzero(native[rows]) for rows in (split.test, split.validation)]
-        yield "usage_native", *stated
+    yield task, np.arange(len(split.test)), np.arange(len(split.validation))
+    if task == "usage" and native[split.test].any():
+        yield "usage_native", *(np.flatnonzero(native[r]) for r in (split.test, split.validation))
 
 
-def _draw(args, split, prediction):
-    from common import figures
+def _scores(split: Split, prediction: Prediction, test, validation) -> dict:
+    y = split.targets[prediction.task][0]
+    proba = None if prediction.proba is None else prediction.proba[test]
+    scores = metrics.classification(y[split.test][test], prediction.classes[test], proba)
+    if prediction.validation_proba is not None:
+        known = y[split.validation][validation], prediction.validation_proba[validation]
+        scores |= metrics.automatic(*known, y[split.test][test], proba)
+    seconds = round(prediction.fit_seconds, 3)
+    return {"n_train": len(split.train), "n_test": len(test), **scores, "fit_seconds": seconds}
+
+
+def _add_classes(by_class: Results, row: dict, split: Split, prediction: Prediction, test, rows):
+    y, classes = split.targets[prediction.task]
+    counts = np.bincount(y[split.train][rows[split.train]], minlength=len(classes))
+    scores = metrics.by_class(y[split.test][test], prediction.classes[test], len(classes))
+    for name, count, score in zip(classes, counts, scores, strict=True):
+        if score["support"]:
+            by_class.add(**row, **{"class": name}, n_train=count, n_test=len(test), **score)
+
+
+def _is_best(results: Results, row: dict, accuracy: float) -> bool:
+    """Whether all other models in the table are less accurate under the same conditions."""
+    same = [name for name in KEY if name != "model"]
+    rivals = (
+        float(other["accuracy"])
+        for other in results.rows
+        if other["model"] not in (MAJORITY, row["model"])
+        and all(other[name] == str(row[name]) for name in same)
+    )
+    return accuracy > max(rivals, default=-1.0)
+
+
+def _draw(run: RunConfig, stage: str, split: Split, prediction: Prediction, best: bool) -> None:
+    def path(kind, model):
+        return run.paths.figure(f"{stage}/{file_name(run, kind, model, prediction.task)}")
 
     y, classes = split.targets[prediction.task]
-    where = f"{prediction.model}: {prediction.task} of {len(split.test):,} test products"
-    figures.confusion(
-        y[split.test],
-        prediction.classes,
-        classes,
-        args.paths.figure(file_name(args, "confusion", prediction.model, prediction.task)),
-        where,
-    )
-    if prediction.validation_proba is not None:
-        correct = prediction.proba.argmax(axis=1) == y[split.test]
-        path = args.paths.figure(file_name(args, "coverage", prediction.model, prediction.task))
-        figures.coverage(prediction.proba.max(axis=1), correct, path, where)
+    y = y[split.test]
+    title = f"{prediction.model}: {prediction.task} of {len(y):,} test products"
+    target = path("confusion", prediction.model)
+    if best and not run.all_figures:
+        for former in target.parent.glob(path("confusion", "MODEL").name.replace("model", "*")):
+            former.unlink()
+    if best or run.all_figures:
+        figures.confusion(y, prediction.classes, classes, target, title)
+    if run.all_figures and prediction.validation_proba is not None:
+        correct = prediction.proba.argmax(axis=1) == y
+        target = path("coverage", prediction.model)
+        figures.coverage(prediction.proba.max(axis=1), correct, target, title)

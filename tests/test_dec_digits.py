@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from common.clusters import dec
-from experiments import dec_digits as digits
+from experiments import dec_digits
 
 
 def test_the_digits_table_is_made_once_per_seed(tmp_path, monkeypatch):
@@ -19,13 +19,13 @@ def test_the_digits_table_is_made_once_per_seed(tmp_path, monkeypatch):
         monkeypatch.setattr(dec, name, value)
     argv = ["digits", "--data-dir", str(tmp_path), "--device", "cpu", "--seed"]
     monkeypatch.setattr(sys, "argv", [*argv, "3"])
-    digits.main()
+    dec_digits.main()
     path = tmp_path / "results" / "dec_digits.csv"
     first = pd.read_csv(path)
-    assert first["digits_method"].tolist() == ["K-Means", "AE+K-Means", "DEC"]
+    assert first["method"].tolist() == ["K-Means", "AE+K-Means", "DEC"]
     # What K-Means reaches on these pixels is known.
-    assert first["digits_acc"][0] == pytest.approx(0.79, abs=0.06)
-    assert (first["smallest"] > 0).all() and (first["digits_acc"] > 0.2).all()
+    assert first["accuracy"][0] == pytest.approx(0.79, abs=0.06)
+    assert (first["smallest_cluster"] > 0).all() and (first["accuracy"] > 0.2).all()
     monkeypatch.setattr(dec, "pretrain", None)  # a seed that is run again now fails the test
-    digits.main()
+    dec_digits.main()
     assert pd.read_csv(path).equals(first)

@@ -6,12 +6,11 @@ import pytest
 from PIL import Image
 from scipy.special import log_softmax
 
-from common import cli, dataset
-from common.labels import clip_fusion as fusion
+from common import dataset
+from common.artifacts import Paths, RunConfig
+from common.labels import clip_fusion
 from common.results import Results
-from experiments import cross_source as across
-from experiments import dataset_shift as source_shift
-from experiments import domain_adaptation as adaptation
+from experiments import cross_source, dataset_shift, domain_adaptation
 
 RNG = np.random.default_rng(0)
 
@@ -25,7 +24,7 @@ def test_standardised_rows_have_one_mean_and_variance_in_both_sources():
     rows = RNG.normal(size=(800, 4)) * [1, 2, 3, 4]
     rows[400:] += 5
     sources, seen = two_sources()
-    made = adaptation.standardised(rows, sources, seen)
+    made = domain_adaptation.standardised(rows, sources, seen)
     for own in seen:
         assert made[own].mean(axis=0) == pytest.approx(np.zeros(4), abs=1e-5)
         assert made[own].std(axis=0) == pytest.approx(np.full(4, 0.5), rel=1e-4)
@@ -35,7 +34,7 @@ def test_coral_gives_the_first_source_the_covariance_of_the_second():
     rows = RNG.normal(size=(800, 4))
     rows[400:] = rows[400:] @ RNG.normal(size=(4, 4)) + 3
     sources, seen = two_sources()
-    made = adaptation.coral(rows, sources, seen)
+    made = domain_adaptation.coral(rows, sources, seen)
     assert np.cov(made[seen[0]].T) == pytest.approx(np.cov(rows[seen[1]].T), abs=0.05)
     assert made[seen[0]].mean(axis=0) == pytest.approx(rows[seen[1]].mean(axis=0), abs=1e-5)
     assert made[400:] == pytest.approx(rows[400:].astype(np.float32))
@@ -46,7 +45,7 @@ def test_em_finds_the_class_shares_of_unlabelled_rows():
     seen = RNG.normal(size=4000) + 2 * y
     # The exact answer for classes of equal shares.
     answers = log_softmax(np.stack([-(seen**2) / 2, -((seen - 2) ** 2) / 2], axis=1), axis=1)
-    corrected = adaptation.with_target_shares(answers, np.arange(4000), np.array([0.5, 0.5]))
+    corrected = domain_adaptation.with_target_shares(answers, np.arange(4000), np.array([0.5, 0.5]))
     assert np.exp(corrected)[:, 1].mean() == pytest.approx(0.9, abs=0.02)
     right = [(each.argmax(axis=1) == y).mean() for each in (answers, corrected)]
     assert right[1] > right[0] + 0.03
@@ -57,7 +56,7 @@ def test_words_of_one_source_alone_are_no_evidence():
     texts += ["shoes"] * 17
     y = np.array([0] * 20 + [1] * 20 + [0] * 20 + [1] * 20)
     train, unlabelled = np.arange(40), np.arange(40, 80)
-    answers = adaptation.shared_words(texts, y, train, unlabelled, classes=3)
+    answers = domain_adaptation.shared_words(texts, y, train, unlabelled, n_classes=3)
     assert (answers[unlabelled].argmax(axis=1) == y[unlabelled]).all()
     assert answers[60] == pytest.approx(answers[79])  # `acme` says nothing
     assert (answers[:, 2] < -10).all()  # a class that training lacks
@@ -66,11 +65,11 @@ def test_words_of_one_source_alone_are_no_evidence():
 def test_the_surest_are_taken_class_by_class_and_the_agreed_from_all_views():
     answers = np.log([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4], [0.45, 0.55], [0.4, 0.6]])
     every = np.arange(6)
-    assert sorted(adaptation.surest(answers, every)) == [0, 1, 5]
-    assert adaptation.surest(answers, np.array([2, 3])).tolist() == [2]
+    assert sorted(domain_adaptation.surest(answers, every)) == [0, 1, 5]
+    assert domain_adaptation.surest(answers, np.array([2, 3])).tolist() == [2]
     other = answers[[0, 5, 2, 4, 4, 0]]
-    assert adaptation.agreed([answers, other], every).tolist() == [0, 2, 4]
-    assert adaptation.agreed([answers, other], np.array([1, 4])).tolist() == [4]
+    assert domain_adaptation.agreed([answers, other], every).tolist() == [0, 2, 4]
+    assert domain_adaptation.agreed([answers, other], np.array([1, 4])).tolist() == [4]
 
 
 def test_retraining_learns_what_the_other_source_looks_like():
@@ -79,10 +78,10 @@ def test_retraining_learns_what_the_other_source_looks_like():
     named = np.where(RNG.random(400) < 0.8, y, 1 - y)
     answers = np.log(np.where(np.eye(3)[named] == 1, 0.8, 0.1))
     every = np.arange(400)
-    scores = adaptation.retrained(features, answers, every[::2], every)
+    scores = domain_adaptation.retrained(features, answers, every[::2], every)
     assert (scores.argmax(axis=1) == y).mean() > 0.95
     assert (scores[:, 2] == -np.inf).all()  # never answered, never learned
-    alone = adaptation.retrained(features, answers, every[:1], every)
+    alone = domain_adaptation.retrained(features, answers, every[:1], every)
     assert alone is answers
 
 
@@ -96,9 +95,8 @@ def listed(planted):
 
 
 def test_every_recipe_stands_between_the_study_and_both_sources(listed, tmp_path, monkeypatch):
-    args = cli.parse(cli.parser(""), ["--data-dir", str(tmp_path), "--device", "cpu"])
-    args.criterion = "cross-entropy"
-    monkeypatch.setitem(fusion.NETWORK, "widths", (64,))
+    config = RunConfig(Paths(tmp_path), device="cpu")
+    monkeypatch.setitem(clip_fusion.NETWORK, "widths", (64,))
     directions = RNG.normal(size=(300, 32))
 
     def encode(texts):
@@ -106,41 +104,44 @@ def test_every_recipe_stands_between_the_study_and_both_sources(listed, tmp_path
         return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
     def run():
-        results = Results(args.paths.results("across_sources"), args, listed.inputs, across.KEY)
-        across.measure(args, listed, results, encode)
+        path = config.paths.results("cross_source")
+        results = Results(path, config, listed.inputs, cross_source.KEY)
+        cross_source.measure(config, listed, results, encode)
         return results.frame
 
     table = run()
-    assert not table.duplicated([*across.KEY]).any()
+    assert not table.duplicated([*cross_source.KEY]).any()
     recipes = table["recipe"].unique()
-    assert recipes[0] == across.STUDY and recipes[-1] == across.BOTH
+    assert recipes[0] == cross_source.STUDY and recipes[-1] == cross_source.BOTH
     assert len(table) == 2 * 2 * 2 * len(recipes)
-    assert (table[table["recipe"] == across.STUDY]["gap_closed"].dropna() == 0).all()
-    assert (table[table["recipe"] == across.BOTH]["gap_closed"].dropna() == 1).all()
-    monkeypatch.setattr(across, "MODELS", dict.fromkeys(across.MODELS))  # nothing may be fitted
+    assert (table[table["recipe"] == cross_source.STUDY]["gap_closed"].dropna() == 0).all()
+    assert (table[table["recipe"] == cross_source.BOTH]["gap_closed"].dropna() == 1).all()
+    monkeypatch.setattr(
+        cross_source, "MODELS", dict.fromkeys(cross_source.MODELS)
+    )  # nothing may be fitted
     pd.testing.assert_frame_equal(run(), table)
 
 
 def test_no_remedy_looks_at_a_label_of_the_source_that_is_answered_for(listed):
-    one = across.case(listed, "HNM->FASHION", 0)
+    one = cross_source.Case.of(listed, "HNM->FASHION", 0)
     table = listed.table.copy()
     hidden = one.sources[1]
     for column, classes in dataset.TASKS.values():
         table.loc[hidden, column] = classes[0]
-    blind = across.case(
+    blind = cross_source.Case.of(
         dataset.Dataset(table, listed.image, listed.text, "clean"), *("HNM->FASHION", 0)
     )
 
-    def fit(args, image, text, split):
+    def fit(image, text, split):
         y, names = split.targets["category"]
         assert not np.isin(split.train, hidden).any()
         scores = image[:, : len(names)] + text[:, : len(names)]
-        return {task: scores[:, : len(split.targets[task][1])] for task in across.TASKS}
+        return {task: scores[:, : len(split.targets[task][1])] for task in cross_source.TASKS}
 
-    named = {task: listed.image[:, : len(dataset.TASKS[task][1])] for task in across.TASKS}
-    open_eyed = dict(across.recipes(None, listed, one, fit, named))
-    for recipe, answers in across.recipes(None, listed, blind, fit, named):
-        for task in across.TASKS:
+    named = {task: listed.image[:, : len(dataset.TASKS[task][1])] for task in cross_source.TASKS}
+    open_eyed = dict(cross_source.recipes(listed, one, fit, named))
+    for recipe, answers in cross_source.recipes(listed, blind, fit, named):
+        for task in cross_source.TASKS:
             assert answers[task] == pytest.approx(open_eyed[recipe][task])
 
 
@@ -149,19 +150,19 @@ def test_facts_of_a_picture(tmp_path):
     picture.paste("black", (100, 125, 300, 375))  # a half of each side
     path = tmp_path / "one.png"
     picture.save(path)
-    facts = {name: value for (name, _), value in source_shift.picture_facts(path).items()}
+    facts = {name: value for (name, _), value in dataset_shift.picture_measures(path).items()}
     assert facts["background brightness"] == 1 and facts["background unevenness"] == 0
     assert facts["frame filled by the product"] == pytest.approx(0.25, abs=0.03)
     assert facts["resolution"] == 0.2 and facts["aspect"] == 0.8
     path.write_bytes(b"not an image")
-    assert source_shift.picture_facts(path) is None
+    assert dataset_shift.picture_measures(path) is None
     Image.new("RGB", (50, 50), "white").save(path)
-    assert source_shift.picture_facts(path)["frame filled by the product", "share"] == 0
+    assert dataset_shift.picture_measures(path)["frame filled by the product", "share"] == 0
 
 
 def test_the_shift_is_measured_on_what_there_is(listed, tmp_path):
     Image.new("RGB", (40, 60), "grey").save(tmp_path / "none.jpg")
-    rows = {row["shift"]: row for row in source_shift.measure(listed, tmp_path)}
+    rows = {row["shift"]: row for row in dataset_shift.measure(listed, tmp_path)}
     assert rows["words in a text"]["HNM"] == pytest.approx(2, abs=0.01)
     assert rows["texts that name a gender"]["FASHION"] == 1
     assert rows["aspect"]["HNM"] == pytest.approx(2 / 3)
