@@ -1,1 +1,0 @@
-"""Speed, measured side by side: each script compares two ways in one run, see README.md."""

@@ -1,46 +1,37 @@
-"""Runs the benches one after the other and keeps what they say in ``data/results/bench/``.
+"""Speed, each figure a ratio of two ways in one run; bench/README.md says what each bench compares.
 
-    python -m bench                       all, the longest at a smaller size (make bench)
-    python -m bench transactions train    these, at their full size; what others said last stays
+    python -m bench                         all, the longest at a smaller size (make bench)
+    python -m bench transactions million    these, at their full size; the others' figures stay
+    python -m bench train --size 4000       a try, which keeps nothing
+    python -m bench train predict --data-dir data/kaggle14k --raw-dir PATH
 
-A file of JSON lines a bench; ``python -m reports`` makes the table of ``bench/README.md``.
+Writes a file of JSON lines a bench into data/results/bench/, of which ``python -m reports`` makes
+docs/results/speed.md.
 """
 
 import argparse
+import importlib
 import json
-import subprocess
-import sys
 from pathlib import Path
 
-from common.artifacts import Paths, StageError, atomic
+from bench.harness import Options
+from common.artifacts import Paths, atomic
 from common.cli import run
-from reports.__main__ import KEPT
+from common.runtime import hardware
 
+RESULTS = Path(__file__).resolve().parents[1] / "data" / "results" / "bench"
 NAMES = ("transactions", "merge", "llm", "embed", "train", "predict", "million", "pipeline")
-# Where all of them run; by name each runs at its full size.
-SMALLER = {
-    "llm": ["--rows", "16", "--loop-rows", "2"],
-    "train": ["--rows", "8000"],
-    "million": ["--rows", "100000"],
-    "pipeline": ["--products", "120", "--times", "1", "4"],
-}
+SMALLER = {"llm": 16, "train": 8000, "million": 100_000, "pipeline": 120}  # of all together
+SAMPLE = "data/sample"
 
 
-def keep(name: str, options: list[str]) -> None:
-    """Runs one bench, shows its sentences, and keeps its lines when it has ended well."""
-    print(f"== {name}", flush=True)
-    command = [sys.executable, "-m", f"bench.{name}", *options]
-    lines = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        for line in process.stdout:
-            if line.startswith('{"bench"'):
-                lines.append(json.loads(line))
-            else:
-                print(line, end="", flush=True)
-    if process.returncode or not lines:
-        raise StageError(f"bench.{name} failed; what it said last time is kept")
-    with atomic(Path(KEPT) / "bench" / f"{name}.jsonl") as part:
-        part.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+def rounded(value: object) -> object:
+    """Numbers to four digits, at any depth."""
+    if isinstance(value, dict):
+        return {name: rounded(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [rounded(part) for part in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 def main() -> None:
@@ -48,23 +39,30 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(NAMES)} (all)")
-    parser.add_argument("--data-dir", default="data/sample", help="of predict; of train by name")
+    parser.add_argument("--size", type=int, help="rows, files or products; keeps no figures")
+    parser.add_argument("--data-dir", help=f"of train, llm, predict (this one: {SAMPLE})")
     parser.add_argument("--raw-dir", help="its downloads (<data-dir>/raw)")
+    parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="cpu")
     args = parser.parse_args()
-    for name in args.names:
-        if name not in NAMES:
-            parser.error(f"{name} is none of {', '.join(NAMES)}")
+    if unknown := set(args.names) - set(NAMES):
+        parser.error(f"{', '.join(sorted(unknown))}: none of {', '.join(NAMES)}")
     for name in args.names or NAMES:
-        options = [] if args.names else SMALLER.get(name, [])
-        finished = Paths(args.data_dir).clusters.exists()
-        if name == "predict" and not finished:
-            print(f"== {name} left out: {args.data_dir} holds no finished run (make demo)")
+        print(f"== {name}", flush=True)
+        data_dir = args.data_dir or (SAMPLE if name == "predict" else None)
+        paths = Paths(data_dir, args.raw_dir) if data_dir else None
+        if name == "predict" and not paths.clusters.exists():
+            print(f"left out: {data_dir} holds no finished run (make demo)")
             continue
-        if name == "predict" or (name == "train" and args.names and finished):
-            options = [*options, "--data-dir", args.data_dir]
-            options += ["--raw-dir", args.raw_dir] if args.raw_dir else []
-            options += ["--products"] if name == "train" else []
-        keep(name, options)
+        bench = importlib.import_module(f"bench.{name}")
+        size = args.size or (bench.SIZE if args.names else SMALLER.get(name, bench.SIZE))
+        lines = []
+        for summary, figures in bench.measure(Options(size, paths, args.device)):
+            print(summary, flush=True)
+            line = {"bench": name, "said": summary, **rounded(figures), "hardware": hardware()}
+            lines.append(json.dumps(line) + "\n")
+        if not args.size:
+            with atomic(RESULTS / f"{name}.jsonl") as part:
+                part.write_text("".join(lines), "utf-8")
 
 
 if __name__ == "__main__":

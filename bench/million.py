@@ -1,28 +1,29 @@
 """A million products through the training and the prediction of the price model: memory.
 
-    python -m bench.million
-    python -m bench.million --rows 50000          a try
-
-Drawn products (bench.train) are tiled to files of embeddings, which are mapped from disk; the model
-learns for one epoch (a further one takes time, not memory) and prices every row. Reported is the
-most memory that the process owns; pages of mapped files, which the system may drop, do not count.
+Drawn products are tiled to files of embeddings, which are mapped from disk; the model learns for
+one epoch (a further one takes time, not memory) and prices every row. Reported is the most memory
+that the process owns; pages of mapped files, which the system may drop, do not count (Linux).
 """
 
-import argparse
 import tempfile
 import threading
 import time
 from dataclasses import replace
 from pathlib import Path
 
-from bench.measure import alone, say
-from common import runtime
+import numpy as np
+import torch
 
-ROWS, DRAWN = 1_000_000, 10_000
+from bench.harness import Figures, Options, alone
+from bench.products import drawn_products
+from common.dataset import Dataset
+from common.prices import features, model, recipes
+
+SIZE, DRAWN = 1_000_000, 10_000
 
 
-class OwnMemory(threading.Thread):
-    """Watches the memory of this process that no file backs; `peak_mb` is the most seen."""
+class OwnedMemory(threading.Thread):
+    """Watches the memory of this process that no file backs; `peak_mb` is the most."""
 
     def __init__(self):
         super().__init__(daemon=True)
@@ -42,79 +43,50 @@ class OwnMemory(threading.Thread):
 
 def tile(rows: int, folder: str) -> None:
     """Embeddings of `rows` products as NPY, written a block at a time."""
-    import numpy as np
-
-    from bench.train import drawn
-
-    dataset = drawn(min(DRAWN, rows))
+    dataset = drawn_products(min(DRAWN, rows))
     for name in ("image", "text"):
         part = getattr(dataset, name).astype(np.float32)
         path = Path(folder) / f"{name}.npy"
-        made = np.lib.format.open_memmap(path, "w+", np.float32, (rows, part.shape[1]))
+        tiles = np.lib.format.open_memmap(path, "w+", np.float32, (rows, part.shape[1]))
         for start in range(0, rows, len(part)):
-            made[start : start + len(part)] = part[: rows - start]
-        made.flush()
+            tiles[start : start + len(part)] = part[: rows - start]
+        tiles.flush()
 
 
-def pass_through(rows: int, folder: str) -> dict:
-    import numpy as np
-    import torch
-
-    from bench.train import drawn
-    from common.dataset import Dataset
-    from common.prices import features as pricing
-    from common.prices import model as price_model
-    from common.prices import recipes as price_recipes
-
-    runtime.keep_memory()
-    watch = OwnMemory()
+def fit_and_price(rows: int, folder: str) -> dict:
+    watch = OwnedMemory()
     watch.start()
-    few = drawn(min(DRAWN, rows)).table
+    few = drawn_products(min(DRAWN, rows)).table
     table = few.iloc[np.arange(rows) % len(few)].reset_index(drop=True)
-    image, text = (
-        np.load(Path(folder) / f"{name}.npy", mmap_mode="r") for name in ("image", "text")
-    )
+    files = (Path(folder) / f"{name}.npy" for name in ("image", "text"))
+    image, text = (np.load(file, mmap_mode="r") for file in files)
     dataset = Dataset(table, image, text, "clean")
     everything = np.arange(rows)
-    encoder = pricing.PriceFeatures.fit(dataset, everything, list(pricing.STUDY_COLUMNS))
-    price_recipes.ENSEMBLE = replace(price_recipes.ENSEMBLE, epochs=1)
+    encoder = features.PriceFeatures.fit(dataset, everything, list(features.STUDY_COLUMNS))
+    recipes.ENSEMBLE = replace(recipes.ENSEMBLE, epochs=1)
     started = time.perf_counter()
-    matrix, device = price_model.matrix_of(encoder, dataset), torch.device("cpu")
-    model, _, _ = price_recipes.fit_ensemble(
-        encoder, matrix, table, everything, everything[:0], 0, device
+    matrix = model.matrix_of(encoder, dataset)
+    ensemble, *_ = recipes.fit_ensemble(
+        encoder, matrix, table, everything, everything[:0], 0, torch.device("cpu")
     )
-    fitted = time.perf_counter()
-    usd = model.predict(table, image, text)
-    priced = time.perf_counter()
-    error = float(np.median(np.abs(usd / table["price_usd"] - 1)))
+    fit_seconds = time.perf_counter() - started
+    usd = ensemble.predict(table, image, text)
     return {
-        "fit_seconds": fitted - started,
-        "predict_seconds": priced - fitted,
-        "median_error": error,
+        "fit_seconds": fit_seconds,
+        "predict_seconds": time.perf_counter() - started - fit_seconds,
+        "median_error": float(np.median(np.abs(usd / table["price_usd"] - 1))),
         "peak_mb": watch.stop(),
     }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--rows", type=int, default=ROWS, help=f"products ({ROWS:,})")
-    args = parser.parse_args()
+def measure(options: Options) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
-        alone(tile, args.rows, folder)
-        found = alone(pass_through, args.rows, folder).value
+        alone(tile, options.size, folder)
+        figures = alone(fit_and_price, options.size, folder).value
         mapped = sum(path.stat().st_size for path in Path(folder).iterdir()) / 2**20
-    say(
-        "million",
-        f"{args.rows:,} products, {mapped:,.0f} MB of embeddings on disk: one epoch and the kernel "
-        f"in {found['fit_seconds']:.0f} s, all priced in {found['predict_seconds']:.0f} s, "
-        f"{found['peak_mb']:,} MB of memory at most",
-        rows=args.rows,
-        embeddings_mb=mapped,
-        **found,
+    summary = (
+        f"{options.size:,} products, {mapped:,.0f} MB of embeddings on disk: one epoch and the "
+        f"kernel in {figures['fit_seconds']:.0f} s, all priced in "
+        f"{figures['predict_seconds']:.0f} s, {figures['peak_mb']:,} MB of memory at most"
     )
-
-
-if __name__ == "__main__":
-    main()
+    yield summary, {"rows": options.size, "embeddings_mb": mapped, **figures}

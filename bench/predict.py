@@ -1,8 +1,5 @@
 """Pricing listings: the first answer of a cold process, the next ones, many at once, with the LLM.
 
-    python -m bench.predict --data-dir data/sample
-    python -m bench.predict --data-dir data/study --raw-dir PATH
-
 The listings are test products, photo and text. The ratio compares many at once with one by one.
 """
 
@@ -12,80 +9,69 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+
 from attributes import llm
-from bench.measure import alone, say
-from common import cli, runtime
+from bench.harness import Figures, Options, alone
+from common import cli
+from common.product_table import read_table
+from pricing.predictor import Appraiser, Listing
 
 ROOT = Path(__file__).resolve().parents[1]
-ONE_BY_ONE, AT_ONCE, READ, COLD = 30, 256, 8, 3
+SIZE, AT_ONCE, WITH_LLM, COLD = 30, 256, 8, 3
 
 
-def listings(args, count: int) -> list:
+def listings(args, count: int) -> list[Listing]:
     """``count`` test products as listings, from the first again where there are fewer."""
-    import numpy as np
-
-    from common.product_table import read_table
-    from pricing.predictor import Listing
-
     table = read_table(args.paths.llm)
-    whole = ~np.isnan(np.load(args.paths.img_emb, mmap_mode="r")[:, 0])  # no broken photo
-    tested = table[whole & (table["split"] == "test")]
-    made = [
+    readable = ~np.isnan(np.load(args.paths.img_emb, mmap_mode="r")[:, 0])  # no broken photo
+    rows = table[readable & (table["split"] == "test")].head(count)
+    products = [
         Listing(f"{row.title}\n{row.description}", args.paths.raw / row.image_path)
-        for row in tested.head(count).itertuples()
+        for row in rows.itertuples()
     ]
-    return [made[number % len(made)] for number in range(count)]
+    return [products[number % len(products)] for number in range(count)]
 
 
 def cold(args) -> float:
     """Seconds from the start of a process to its printed answer."""
-    (one,) = listings(args, 1)
+    (listing,) = listings(args, 1)
     command = [sys.executable, "predict_price.py", "--data-dir", str(args.paths.data)]
-    command += ["--text", one.text, "--image", str(one.image), "--preset", args.preset]
+    command += ["--text", listing.text, "--image", str(listing.image), "--preset", args.preset]
     started = time.perf_counter()
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
     return time.perf_counter() - started
 
 
-def warm(args, count: int, at_once: bool) -> list[float]:
-    """Seconds of each answer after the first; of all together where they come ``at_once``."""
-    from pricing.predictor import Appraiser
-
-    runtime.keep_memory()
-    appraiser, wanted = Appraiser.load(args), listings(args, count + 1)
-    appraiser.appraise(wanted[:1])
+def warm(args, count: int, at_once: bool) -> float:
+    """Median seconds of an answer after the first; of all of them where they come ``at_once``."""
+    appraiser, products = Appraiser.load(args), listings(args, count + 1)
+    appraiser.appraise(products[:1])
     if at_once:
-        appraiser.appraise(wanted[:32])
+        appraiser.appraise(products[:32])
     seconds = []
-    for some in [wanted[1:]] if at_once else [[one] for one in wanted[1:]]:
+    for batch in [products[1:]] if at_once else [[product] for product in products[1:]]:
         started = time.perf_counter()
-        appraiser.appraise(some)
+        appraiser.appraise(batch)
         seconds.append(time.perf_counter() - started)
-    return seconds
+    return statistics.median(seconds)
 
 
-def main() -> None:
-    parser = cli.parser(__doc__)
+def measure(options: Options) -> Figures:
+    parser = cli.parser("")
     llm.add_arguments(parser)
-    args = cli.parse(parser)
-    args.paths.data, args.paths.raw = args.paths.data.resolve(), args.paths.raw.resolve()
-    args.llm_read = False
+    paths = options.paths
+    args = cli.parse(parser, ["--data-dir", str(paths.data.resolve()), "--device", options.device])
+    args.paths.raw, args.llm_read = paths.raw.resolve(), False
     first = statistics.median(cold(args) for _ in range(COLD))
-    each = statistics.median(alone(warm, args, ONE_BY_ONE, False).value)
-    together = AT_ONCE / alone(warm, args, AT_ONCE, True).value[0]
+    single = alone(warm, args, options.size, False).value
+    rate = AT_ONCE / alone(warm, args, AT_ONCE, True).value
     args.llm_read = True
-    read = statistics.median(alone(warm, args, READ, False).value)
-    say(
-        "predict",
-        f"first answer of a cold process {first:.1f} s, then {each * 1000:.0f} ms a listing, "
-        f"{read * 1000:.0f} ms with the LLM; {together:.0f} a second at once",
-        first_seconds=first,
-        each_seconds=each,
-        with_llm_seconds=read,
-        at_once_per_second=together,
-        ratio=together * each,
+    with_llm = alone(warm, args, WITH_LLM, False).value
+    summary = (
+        f"first answer of a cold process {first:.1f} s, then {single * 1000:.0f} ms a listing, "
+        f"{with_llm * 1000:.0f} ms with the LLM; {rate:.0f} a second at once, "
+        f"{rate * single:.1f} times one by one"
     )
-
-
-if __name__ == "__main__":
-    cli.run(main)
+    figures = {"first_seconds": first, "single_seconds": single, "with_llm_seconds": with_llm}
+    yield summary, {**figures, "at_once_per_second": rate, "ratio": rate * single}
