@@ -58,7 +58,7 @@ def main() -> None:
         lines = []
         for summary, figures in bench.measure(Options(size, paths, args.device)):
             print(summary, flush=True)
-            line = {"bench": name, "said": summary, **rounded(figures), "hardware": hardware()}
+            line = {"bench": name, "summary": summary, **rounded(figures), "hardware": hardware()}
             lines.append(json.dumps(line) + "\n")
         if not args.size:
             with atomic(RESULTS / f"{name}.jsonl") as part:

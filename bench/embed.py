@@ -20,9 +20,10 @@ import torch
 from PIL import Image
 
 from bench.harness import Figures, Options, alone
-from common import presets
-from common.artifacts import Paths, RunConfig, write_npy
-from common.embed import align, encoders
+from common.artifacts import Paths, write_npy
+from common.embed import encoders
+from common.embed.align import untrained_clip
+from common.embed.models import Clip
 
 PIXELS = (1080, 1440)
 SIZE, MODELS = 512, {"fashion-lite": 1.0, "ViT-B-16": 0.25}  # files, and the share of them
@@ -47,22 +48,22 @@ def draw(folder: Path, files: int) -> list[Path]:
     return paths
 
 
-def load_clip(name: str) -> presets.Clip:
+def load_clip(name: str) -> Clip:
     """The CLIP with the weights that both ways use."""
     if name == "fashion-lite":
-        return align.untrained(CPU)
+        return untrained_clip(CPU)
     torch.manual_seed(0)
     model, _, preprocess = open_clip.create_model_and_transforms("ViT-B-16-quickgelu")
     info = {"name": name, "identity": {"name": name}, "context_length": 77, "aligned": False}
-    return presets.Clip(model.eval(), preprocess, open_clip.get_tokenizer(name), info)
+    return Clip(model.eval(), preprocess, open_clip.get_tokenizer(name), info)
 
 
 def ours(name: str, paths: list[Path], folder: Path) -> None:
     clip = load_clip(name)
-    tower, _ = encoders.of_clip(clip)
-    features, broken = encoders.image_features(RunConfig(Paths(folder)), paths, tower)
+    tower, _ = encoders.clip_towers(clip)
+    features, broken = encoders.image_features(Paths(folder).cache, paths, tower)
     assert not broken
-    head = encoders.heads_of(clip)[0]
+    head = encoders.clip_heads(clip)[0]
     write_npy(encoders.project(features, head, CPU), folder / "ours.npy")
 
 

@@ -1,8 +1,8 @@
 """A million products through the training and the prediction of the price model: memory.
 
-Drawn products are tiled to files of embeddings, which are mapped from disk; the model learns for
-one epoch (a further one takes time, not memory) and prices every row. Reported is the most memory
-that the process owns; pages of mapped files, which the system may drop, do not count (Linux).
+Drawn products are tiled to files of embeddings, mapped from disk; the model learns for one epoch (a
+further one takes time, not memory) and prices every row. Reported is the most memory that the
+process owns (Linux): pages of mapped files, which the system may drop, do not count.
 """
 
 import tempfile
@@ -84,9 +84,9 @@ def measure(options: Options) -> Figures:
         alone(tile, options.size, folder)
         figures = alone(fit_and_price, options.size, folder).value
         mapped = sum(path.stat().st_size for path in Path(folder).iterdir()) / 2**20
+    fitted, priced = figures["fit_seconds"], figures["predict_seconds"]
     summary = (
-        f"{options.size:,} products, {mapped:,.0f} MB of embeddings on disk: one epoch and the "
-        f"kernel in {figures['fit_seconds']:.0f} s, all priced in "
-        f"{figures['predict_seconds']:.0f} s, {figures['peak_mb']:,} MB of memory at most"
+        f"{options.size:,} products, {mapped:,.0f} MB of embeddings: one epoch and the kernel "
+        f"in {fitted:.0f} s, all priced in {priced:.0f} s, {figures['peak_mb']:,} MB at most"
     )
     yield summary, {"rows": options.size, "embeddings_mb": mapped, **figures}

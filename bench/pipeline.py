@@ -1,7 +1,7 @@
 """The pipeline at 1 and 4 times a drawn catalogue: seconds, memory and growth of each stage.
 
-Each stage runs as a process of its own, as from the shell. Stage 1 asks the LLM about the first 2
-texts only (bench.llm measures it), and the boosted classifiers run for one model.
+Each stage runs as a process of its own, as from the shell. Stage 1 asks the LLM about 2 texts only
+(bench.llm measures it), and the boosted classifiers run for one model.
 """
 
 import os
@@ -15,7 +15,7 @@ from bench.harness import Figures, Options, growth
 
 SIZE, TIMES = 600, (1, 4)
 STAGES = {
-    "Use_LLM_for_preprocess.py": ["--limit", "2"],
+    "Use_LLM_for_preprocess.py": ["--llm-limit", "2"],
     "clustering_DEC.py": [],
     "Classification_ML.py": ["--models", "LogisticRegression", "LightGBM"],
     "Classification_with_CLIP.py": [],

@@ -73,5 +73,5 @@ def measure(options: Options) -> Figures:
         f"{with_llm * 1000:.0f} ms with the LLM; {rate:.0f} a second at once, "
         f"{rate * single:.1f} times one by one"
     )
-    figures = {"first_seconds": first, "single_seconds": single, "with_llm_seconds": with_llm}
-    yield summary, {**figures, "at_once_per_second": rate, "ratio": rate * single}
+    seconds = {"first": first, "single": single, "with_llm": with_llm}
+    yield summary, {"seconds": seconds, "at_once_per_second": rate, "ratio": rate * single}

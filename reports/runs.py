@@ -25,7 +25,7 @@ class RunResults:
     """What a run left: a frame per results file, by the file's stem, and the manifests by file.
 
     ceiling: of a drawn catalogue, the R2 that no model can honestly beat; else empty.
-    benches: what each bench said, in the order of their files.
+    benches: the figures of each bench, in the order of their files.
     """
 
     name: str

@@ -269,7 +269,7 @@ def _cost(_: pd.DataFrame, run: RunResults) -> Rows:
 
 
 def _benches(_: pd.DataFrame, run: RunResults) -> Rows:
-    lines = [[line["bench"], line["said"], line["hardware"]] for line in run.benches]
+    lines = [[line["bench"], line["summary"], line["hardware"]] for line in run.benches]
     return [["bench", "result", "hardware"], *lines]
 
 

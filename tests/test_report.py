@@ -182,7 +182,7 @@ def test_a_folder_without_results_is_refused(tmp_path):
 
 def test_what_the_benches_said_is_kept_as_they_said_it(tmp_path):
     (tmp_path / "bench").mkdir()
-    line = {"bench": "merge", "said": "twice as fast", "hardware": "2 CPU cores", "ratio": 2.0}
+    line = {"bench": "merge", "summary": "twice as fast", "hardware": "2 CPU cores", "ratio": 2.0}
     (tmp_path / "bench" / "merge.jsonl").write_text(json.dumps(line) + "\n")
     text = write.page("speed", write.Runs(tmp_path))
     assert "| merge | twice as fast | 2 CPU cores |" in text
