@@ -19,8 +19,8 @@ from attributes import prompts, reader
 from attributes.llm import LlamaCpp
 from bench.harness import Figures, Options, alone
 from common import presets
-from common.artifacts import Paths, RunConfig, require, write_csv
-from common.merge import table as product_tables
+from common.artifacts import Paths, require, write_csv
+from common.merge.table import merge_sources
 from common.product_table import read_table
 from sample.catalogue import write
 
@@ -29,7 +29,7 @@ SIZE, SEED = 48, 0
 
 def draw(paths: Paths) -> None:
     write(paths.raw, 600, SEED)
-    write_csv(product_tables.build(RunConfig(paths))[0], paths.merged)
+    write_csv(merge_sources(paths)[0], paths.merged)
 
 
 def shuffled_table(paths: Paths) -> pd.DataFrame:

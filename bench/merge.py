@@ -17,8 +17,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from bench.harness import Figures, Options, alone
-from common.artifacts import FASHION_FOLDER, HNM_FOLDER, Paths, RunConfig
-from common.merge import sources, table
+from common.artifacts import FASHION_FOLDER, HNM_FOLDER, Paths
+from common.merge import sources
+from common.merge.table import merge_sources
 from sample.catalogue import catalogue
 from sample.layout_fashion import write_fashion
 from sample.layout_hnm import write_hnm
@@ -71,7 +72,7 @@ def usual(folder: Path) -> int:
 def whole_merge(raw: Path) -> int:
     """Stage 1 up to the product table."""
     with contextlib.redirect_stdout(io.StringIO()):
-        return len(table.build(RunConfig(Paths(raw.parent, raw)))[0])
+        return len(merge_sources(Paths(raw.parent, raw))[0])
 
 
 def measure(options: Options) -> Figures:
