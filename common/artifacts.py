@@ -237,9 +237,7 @@ def require_made_from(path: str | Path, inputs: Mapping[str, str | Path], comman
 
 
 def is_current(
-    path: str | Path,
-    inputs: Mapping[str, str | Path],
-    settings: Mapping[str, object] | None = None,
+    path: str | Path, inputs: Mapping[str, str | Path], settings: Mapping[str, object] | None = None
 ) -> bool:
     """Whether ``path`` exists, is intact, and was made from these inputs with these settings."""
     known = manifest(path)

@@ -1,8 +1,7 @@
-"""The one PyTorch training loop: AMP, early stopping, schedules, best epoch kept.
+"""The PyTorch training loop of every stage: AMP, early stopping, schedules, the best epoch kept.
 
 A model takes its inputs as positional tensors and returns a tensor or a dictionary of tensors; a
-loss takes (outputs, targets) and returns the mean over the batch. Whatever a stage trains, it
-trains here.
+loss takes (outputs, targets) and returns the mean over the batch.
 """
 
 import copy
@@ -11,6 +10,8 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import pairwise
+from operator import itemgetter
 from pathlib import Path
 
 import torch
@@ -53,54 +54,44 @@ class History:
 
 
 class TensorBatches:
-    """Re-iterable batches of tensors that are in memory; see `tensor_batches`."""
+    """Batches of tensors in memory, to be iterated again and again: (inputs tuple, targets).
 
-    def __init__(self, inputs, targets, batch_size, shuffle, seed):
+    inputs: tensors of n rows; targets: likewise one, a dictionary of them, or None where one only
+    predicts. With `shuffle` every pass has another order, which depends on `seed` and the number
+    of the pass only.
+    """
+
+    def __init__(
+        self,
+        inputs: tuple[Tensor, ...],
+        targets: Tensor | dict[str, Tensor] | None,
+        batch_size: int,
+        shuffle: bool,
+        seed: int,
+    ):
         self.inputs, self.targets = inputs, targets
-        self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
-        self.epoch = 0
-        self.rows = len(inputs[0])
-        if self.rows == 0:
+        self.shuffle, self.seed, self.epoch = shuffle, seed, 0
+        rows = len(inputs[0])
+        if rows == 0:
             raise StageError("there are no rows to batch: check --limit and the split")
-
-    def bounds(self) -> list[int]:
-        starts = list(range(0, self.rows, self.batch_size))
+        starts = list(range(0, rows, batch_size))
         # A training batch of one row has no variance for batch norm: it joins its neighbour.
-        if self.shuffle and len(starts) > 1 and self.rows - starts[-1] == 1:
+        if shuffle and len(starts) > 1 and rows - starts[-1] == 1:
             starts.pop()
-        return [*starts, self.rows]
+        self.bounds = [*starts, rows]
 
     def __len__(self) -> int:
-        return len(self.bounds()) - 1
-
-    def take(self, rows):
-        inputs = tuple(tensor[rows] for tensor in self.inputs)
-        return inputs, _map(lambda tensor: tensor[rows], self.targets)
+        return len(self.bounds) - 1
 
     def __iter__(self):
-        order = torch.arange(self.rows)
+        order = torch.arange(self.bounds[-1])
         if self.shuffle:
             generator = torch.Generator().manual_seed(self.seed * 100_003 + self.epoch)
-            order = torch.randperm(self.rows, generator=generator)
+            order = torch.randperm(len(order), generator=generator)
             self.epoch += 1
-        bounds = self.bounds()
-        for start, end in zip(bounds[:-1], bounds[1:], strict=True):
-            yield self.take(order[start:end])
-
-
-def tensor_batches(
-    inputs: tuple[Tensor, ...],
-    targets: Tensor | dict[str, Tensor] | None,
-    batch_size: int,
-    shuffle: bool,
-    seed: int,
-) -> TensorBatches:
-    """Batches of `inputs` and `targets` (all with n rows) that can be iterated again and again.
-
-    Yields (inputs tuple, targets). With `shuffle` every pass has another order, which depends on
-    `seed` and the number of the pass only. `targets` may be None where one only predicts.
-    """
-    return TensorBatches(inputs, targets, batch_size, shuffle, seed)
+        for start, end in pairwise(self.bounds):
+            select = itemgetter(order[start:end])
+            yield _map(select, self.inputs), _map(select, self.targets)
 
 
 def fit(
@@ -214,15 +205,16 @@ def save_model(model: nn.Module, path: Path, config: dict) -> None:
     weights = {name: t.detach().cpu().contiguous() for name, t in model.state_dict().items()}
     with atomic(path) as temporary:
         temporary.write_bytes(save(weights))  # unlike save_file: errno of a full disk, usual mode
-    write_json(config, _config_path(path))
+    write_json(config, path.with_suffix(".json"))
 
 
 def read_config(path: Path) -> dict:
     """The `config` that `save_model` wrote beside `path`."""
+    path = path.with_suffix(".json")
     try:
-        return json.loads(_config_path(path).read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise StageError(f"{_config_path(path)} cannot be read: train the model again") from error
+        raise StageError(f"{path} cannot be read: train the model again") from error
 
 
 def load_state(model: nn.Module, path: Path) -> nn.Module:
@@ -235,29 +227,23 @@ def load_state(model: nn.Module, path: Path) -> nn.Module:
     return model
 
 
-def _config_path(path: Path) -> Path:
-    return Path(path).with_suffix(".json")
-
-
-def _map(function, value):
-    if value is None:
-        return None
+def _map(function: Callable, value):
+    """The function of a tensor, of each in a tuple or dictionary, or None of None."""
     if isinstance(value, dict):
         return {name: function(tensor) for name, tensor in value.items()}
-    return function(value)
-
-
-def _to(value, device):
     if isinstance(value, tuple | list):
-        return tuple(_moved(tensor, device) for tensor in value)
-    return _map(lambda tensor: _moved(tensor, device), value)
+        return tuple(map(function, value))
+    return None if value is None else function(value)
 
 
-def _moved(tensor: Tensor, device: torch.device) -> Tensor:
-    # From pageable memory a copy to the GPU blocks, whatever non_blocking says.
-    if device.type == "cuda" and tensor.device.type == "cpu" and not tensor.is_pinned():
-        tensor = tensor.pin_memory()
-    return tensor.to(device, non_blocking=True)
+def _to(value, device: torch.device):
+    def move(tensor: Tensor) -> Tensor:
+        # From pageable memory a copy to the GPU blocks, whatever non_blocking says.
+        if device.type == "cuda" and tensor.device.type == "cpu" and not tensor.is_pinned():
+            tensor = tensor.pin_memory()
+        return tensor.to(device, non_blocking=True)
+
+    return _map(move, value)
 
 
 def concatenate(parts: Sequence):
@@ -296,14 +282,14 @@ def mixed_precision(device: torch.device) -> torch.dtype | None:
 
 
 def _scheduler(optimizer, config, steps_per_epoch):
+    schedulers = torch.optim.lr_scheduler
     if config.schedule == "plateau":
-        return torch.optim.lr_scheduler.ReduceLROnPlateau(
+        return schedulers.ReduceLROnPlateau(
             optimizer, factor=config.plateau_factor, patience=config.plateau_patience
         )
     if config.schedule == "onecycle":
-        return torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, config.lr, total_steps=config.epochs * steps_per_epoch
-        )
+        steps = config.epochs * steps_per_epoch
+        return schedulers.OneCycleLR(optimizer, config.lr, total_steps=steps)
     return None
 
 

@@ -96,7 +96,7 @@ class Labeller:
 
         parts = image, text, hashed(said, WIDTH)
         inputs = tuple(torch.from_numpy(np.asarray(part, np.float32)) for part in parts)
-        batches = training.tensor_batches(inputs, None, 2048, False, 0)
+        batches = training.TensorBatches(inputs, None, 2048, False, 0)
         logits = training.predict(self._network, batches, self._device)
         found = {}
         for task, scores in logits.items():

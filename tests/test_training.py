@@ -8,13 +8,13 @@ from torch import nn
 from common import training
 from common.artifacts import StageError
 from common.training import (
+    TensorBatches,
     TrainConfig,
     fit,
     load_state,
     predict,
     read_config,
     save_model,
-    tensor_batches,
 )
 
 CPU = torch.device("cpu")
@@ -37,8 +37,8 @@ def network():
 def train(points, config=CONFIG, model=None, **more):
     x, y = points
     model = model or network()
-    batches = tensor_batches((x,), y, config.batch_size, shuffle=True, seed=0)
-    validation = tensor_batches((x,), y, 100, shuffle=False, seed=0)
+    batches = TensorBatches((x,), y, config.batch_size, shuffle=True, seed=0)
+    validation = TensorBatches((x,), y, 100, shuffle=False, seed=0)
     torch.manual_seed(1)
     history = fit(model, batches, validation, nn.functional.cross_entropy, config, CPU, **more)
     return model, history
@@ -50,12 +50,12 @@ def weights(model):
 
 def test_batches_hold_every_row_once_in_another_order_each_pass(points):
     x, y = points
-    batches = tensor_batches((x,), {"class": y}, 64, shuffle=True, seed=3)
+    batches = TensorBatches((x,), {"class": y}, 64, shuffle=True, seed=3)
     passes = [torch.cat([inputs[0] for inputs, _ in batches]) for _ in range(2)]
     assert not torch.equal(passes[0], passes[1])
     for one in passes:
         assert torch.equal(one.sort(dim=0).values, x.sort(dim=0).values)
-    again = tensor_batches((x,), {"class": y}, 64, shuffle=True, seed=3)
+    again = TensorBatches((x,), {"class": y}, 64, shuffle=True, seed=3)
     assert torch.equal(torch.cat([inputs[0] for inputs, _ in again]), passes[0])
     for inputs, targets in batches:
         rows = [(x == row).all(dim=1).nonzero().item() for row in inputs[0]]
@@ -64,15 +64,15 @@ def test_batches_hold_every_row_once_in_another_order_each_pass(points):
 
 def test_a_training_batch_never_holds_a_single_row(points):
     x, y = points
-    sizes = [len(t) for _, t in tensor_batches((x,), y, 50, shuffle=True, seed=0)]
+    sizes = [len(t) for _, t in TensorBatches((x,), y, 50, shuffle=True, seed=0)]
     assert sizes == [50, 50, 50, 51]
-    sizes = [len(t) for _, t in tensor_batches((x,), y, 50, shuffle=False, seed=0)]
+    sizes = [len(t) for _, t in TensorBatches((x,), y, 50, shuffle=False, seed=0)]
     assert sizes == [50, 50, 50, 50, 1]
 
 
 def test_no_rows_is_one_clear_line():
     with pytest.raises(StageError, match="no rows"):
-        tensor_batches((torch.zeros(0, 4),), None, 8, shuffle=False, seed=0)
+        TensorBatches((torch.zeros(0, 4),), None, 8, shuffle=False, seed=0)
 
 
 @pytest.mark.parametrize("schedule", ["none", "plateau", "onecycle"])
@@ -83,7 +83,7 @@ def test_fit_learns_and_predicts_in_order(points, schedule, optimizer):
     )
     model, history = train(points, config)
     x, y = points
-    logits = predict(model, tensor_batches((x,), None, 64, shuffle=False, seed=0), CPU)
+    logits = predict(model, TensorBatches((x,), None, 64, shuffle=False, seed=0), CPU)
     assert logits.dtype == np.float32
     assert logits.shape == (201, 3)
     assert (logits.argmax(axis=1) == y.numpy()).mean() > 0.9
@@ -107,7 +107,7 @@ def test_the_best_epoch_is_restored_and_patience_stops(points):
     assert (history.epochs, history.best_epoch) == (5, 2)
     # Without validation the last epoch is kept, so that two epochs give just those weights.
     x, y = points
-    two, batches = network(), tensor_batches((x,), y, CONFIG.batch_size, shuffle=True, seed=0)
+    two, batches = network(), TensorBatches((x,), y, CONFIG.batch_size, shuffle=True, seed=0)
     torch.manual_seed(1)
     config = dataclasses.replace(CONFIG, epochs=2)
     last = fit(two, batches, None, nn.functional.cross_entropy, config, CPU)
@@ -119,7 +119,7 @@ def test_losses_are_means_over_rows_not_over_batches(points):
     x, y = points
     frozen = dataclasses.replace(CONFIG, epochs=1, lr=0.0, batch_size=150)
     model = nn.Linear(8, 3)
-    batches = tensor_batches((x,), y, 150, shuffle=False, seed=0)
+    batches = TensorBatches((x,), y, 150, shuffle=False, seed=0)
     history = fit(model, batches, batches, nn.functional.cross_entropy, frozen, CPU)
     with torch.no_grad():
         loss = nn.functional.cross_entropy(model(x), y).item()
@@ -146,10 +146,10 @@ def test_dictionaries_of_tasks_pass_through(points):
     def loss(outputs, targets):
         return sum(nn.functional.cross_entropy(outputs[task], targets[task]) for task in targets)
 
-    batches = tensor_batches((x,), {"one": y, "two": y % 2}, 64, shuffle=True, seed=0)
+    batches = TensorBatches((x,), {"one": y, "two": y % 2}, 64, shuffle=True, seed=0)
     model = Two()
     fit(model, batches, batches, loss, CONFIG, CPU)
-    logits = predict(model, tensor_batches((x,), None, 64, shuffle=False, seed=0), CPU)
+    logits = predict(model, TensorBatches((x,), None, 64, shuffle=False, seed=0), CPU)
     assert {task: z.shape for task, z in logits.items()} == {"one": (201, 3), "two": (201, 2)}
 
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from common.artifacts import StageError
 from common.runtime import Progress
-from common.training import TrainConfig, fit, predict, tensor_batches
+from common.training import TensorBatches, TrainConfig, fit, predict
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ def pretrain(features: np.ndarray, seed: int, device: torch.device) -> AutoEncod
     whole, inputs = AutoEncoder(widths), torch.from_numpy(features)
 
     def train(model: nn.Module, inputs: Tensor, updates: int, progress: str) -> None:
-        batches = tensor_batches((inputs,), inputs, BATCH, True, seed)
+        batches = TensorBatches((inputs,), inputs, BATCH, True, seed)
         epochs = math.ceil(updates / len(batches))
         config = TrainConfig(epochs, BATCH, RATE, optimizer="adam", amp=False)
         fit(model, batches, None, nn.functional.mse_loss, config, device, progress=progress)
@@ -150,7 +150,7 @@ def pretrain(features: np.ndarray, seed: int, device: torch.device) -> AutoEncod
 
 def encode(module: nn.Module, features: np.ndarray, device: torch.device) -> np.ndarray:
     """What a module gives for all rows of features (n, d)."""
-    batches = tensor_batches((torch.from_numpy(features),), None, 4096, False, 0)
+    batches = TensorBatches((torch.from_numpy(features),), None, 4096, False, 0)
     return predict(module, batches, device)
 
 
@@ -210,7 +210,7 @@ def refine(
         if number and changed < TOLERANCE:
             break
         encoder.train()
-        for (batch,), sharp in tensor_batches((rows,), target.clone(), BATCH, True, seed + number):
+        for (batch,), sharp in TensorBatches((rows,), target.clone(), BATCH, True, seed + number):
             batch, sharp = batch.to(device), sharp.to(device)
             codes = encoder(batch)
             loss = nn.functional.kl_div(clusters(codes).log(), sharp, reduction="batchmean")

@@ -21,7 +21,7 @@ from common.artifacts import atomic, write_json
 from common.embed.encoders import LastStage, clip_towers
 from common.embed.images import Pixels
 from common.embed.models import Clip, lite_preprocess, lite_trunk
-from common.training import History, TrainConfig, fit, tensor_batches
+from common.training import History, TensorBatches, TrainConfig, fit
 
 RECIPE = presets.LITE_ALIGNMENT
 
@@ -94,7 +94,7 @@ def align_clip(
         pairs = [torch.from_numpy(rows) for rows in (image, text)]
 
         def side(rows: np.ndarray, size: int, shuffle: bool):
-            return tensor_batches(tuple(p[rows] for p in pairs), None, size, shuffle, seed)
+            return TensorBatches(tuple(p[rows] for p in pairs), None, size, shuffle, seed)
 
         config = TrainConfig(
             epochs=recipe["epochs"],

@@ -34,13 +34,13 @@ from common.labels.protocol import (
 from common.results import Results
 from common.training import (
     History,
+    TensorBatches,
     TrainConfig,
     concatenate,
     fit,
     predict,
     read_config,
     save_model,
-    tensor_batches,
     torch_device,
 )
 
@@ -85,7 +85,7 @@ def array_batches(*arrays: np.ndarray, batch_size: int) -> Batches:
 
     def batches(rows, targets, shuffle, seed):
         inputs = tuple(torch.from_numpy(np.asarray(array[rows], np.float32)) for array in arrays)
-        return tensor_batches(
+        return TensorBatches(
             inputs, targets, batch_size if shuffle else PREDICT_BATCH, shuffle, seed
         )
 

@@ -32,8 +32,7 @@ MONEY = re.compile(
 )
 # A number that may be a price: "100%", "150 ml" and "100 denier" are not.
 _NUMBER = re.compile(
-    rf"(?<![\w.,]){_AMOUNT}(?!\w|\s*%|\s*(?:percent|ml|cm|mm|gm?|kg|den(?:ier)?)\b)",
-    re.IGNORECASE,
+    rf"(?<![\w.,]){_AMOUNT}(?!\w|\s*%|\s*(?:percent|ml|cm|mm|gm?|kg|den(?:ier)?)\b)", re.IGNORECASE
 )
 
 

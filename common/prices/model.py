@@ -103,7 +103,7 @@ class PriceModel:
 
     def outputs(self, matrix: np.ndarray, device: torch.device):
         """What the network says of rows of :meth:`PriceFeatures.matrix`."""
-        batches = training.tensor_batches((self.tensor(matrix),), None, PREDICT_BATCH, False, 0)
+        batches = training.TensorBatches((self.tensor(matrix),), None, PREDICT_BATCH, False, 0)
         return training.predict(self.network, batches, device)
 
     def predict_matrix(self, matrix: np.ndarray, device: torch.device) -> np.ndarray:

@@ -14,7 +14,7 @@ from common.prices.conformal import ConformalMargins
 from common.prices.features import PriceFeatures
 from common.prices.model import PREDICT_BATCH, Matrix, PriceModel, blocks
 from common.prices.networks import QUANTILES, AdvancedMLP, PriceEnsemble
-from common.training import History, TrainConfig, fit, predict, tensor_batches
+from common.training import History, TensorBatches, TrainConfig, fit, predict
 
 # The study: at most 300 epochs, stopped after 20 without a better validation loss, the rate
 # halved after 7. In float32, which is what its 35 CPU minutes were measured with.
@@ -59,7 +59,7 @@ def fit_advanced_mlp(
     model = PriceModel.build(encoder, matrix, train, AdvancedMLP, inputs=sum(encoder.blocks))
     prices = torch.from_numpy(table["price_usd"].to_numpy(np.float32))
     batches = [
-        tensor_batches((model.tensor(matrix[rows]),), prices[rows], STUDY.batch_size, shuffle, seed)
+        TensorBatches((model.tensor(matrix[rows]),), prices[rows], STUDY.batch_size, shuffle, seed)
         for rows, shuffle in ((train, True), (validation, False))
     ]
     config = replace(STUDY, compiled=compiled)
@@ -115,7 +115,7 @@ def fit_ensemble(
         "usd": (prices - usd_scale[0]) / usd_scale[1],
         "fold": torch.from_numpy(fold),
     }
-    batches = tensor_batches((reduced,), targets, _batch_size(len(rows)), True, seed)
+    batches = TensorBatches((reduced,), targets, _batch_size(len(rows)), True, seed)
     config = replace(ENSEMBLE, compiled=compiled)
     history = fit(
         ensemble.network, batches, None, _packed_loss, config, device, progress="ensemble"
@@ -130,7 +130,7 @@ def fit_ensemble(
     )
 
     made = predict(
-        ensemble.network, tensor_batches((reduced,), None, PREDICT_BATCH, False, 0), device
+        ensemble.network, TensorBatches((reduced,), None, PREDICT_BATCH, False, 0), device
     )
     outputs = ensemble.combine(made, in_sample.numpy())
     unseen = np.arange(len(rows)), fold
