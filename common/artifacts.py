@@ -1,8 +1,7 @@
-"""Where each artefact lies, and how it is written: atomically, with a manifest beside it.
+"""Paths of a run's artefacts; atomic writing, and a manifest beside each file.
 
-Everything that passes between stages is a file. Beside each lies ``<file>.meta.json``, which
-says how it was made (command, git revision, versions, seed) and from what (hashes of the
-inputs), so that a stage can tell a stale or foreign input from a good one before it uses it.
+A manifest, ``<file>.meta.json``, says how its file was made (command, git revision, versions,
+seed) and from what (hashes of the inputs), so that a stage recognises a stale or foreign input.
 
 Only the standard library is imported here: ``--help`` of every stage passes through.
 """
@@ -39,11 +38,7 @@ class StageError(Exception):
 
 
 class Paths:
-    """Where every artefact of a run lies.
-
-    Parameters: ``data`` is the folder of the artefacts, ``raw`` that of the two downloads
-    (default ``<data>/raw``).
-    """
+    """Every path of a run. ``data``: folder of the artefacts; ``raw``: of the two downloads."""
 
     def __init__(self, data: str | Path, raw: str | Path | None = None):
         self.data = Path(data)
@@ -166,9 +161,9 @@ def fingerprint(path: str | Path) -> str:
     """SHA-256 of a file. The manifest's figure is trusted while size and time stay the same."""
     path = Path(path)
     status = path.stat()
-    known = manifest(path)
-    if (known.get("size"), known.get("mtime_ns")) == (status.st_size, status.st_mtime_ns):
-        return known["sha256"]
+    recorded = manifest(path)
+    if (recorded.get("size"), recorded.get("mtime_ns")) == (status.st_size, status.st_mtime_ns):
+        return recorded["sha256"]
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -229,25 +224,25 @@ def require_made_from(path: str | Path, inputs: Mapping[str, str | Path], comman
     recorded = manifest(path).get("inputs", {})
     for name, value in _hashes(inputs).items():
         if recorded.get(name) != value:
-            source = inputs[name]
             raise StageError(
-                f"{path} was not made from the present {source} ({name} differs); "
+                f"{path} was not made from the present {inputs[name]} ({name} differs); "
                 f"make it anew with: {command} --force"
             )
 
 
 def is_current(
-    path: str | Path, inputs: Mapping[str, str | Path], settings: Mapping[str, object] | None = None
+    path: str | Path,
+    inputs: Mapping[str, str | Path],
+    settings: Mapping[str, object] | None = None,
 ) -> bool:
     """Whether ``path`` exists, is intact, and was made from these inputs with these settings."""
-    known = manifest(path)
-    if not Path(path).exists() or known.get("sha256") != fingerprint(path):
-        return False
-    return made_from(known, inputs, settings)
+    recorded = manifest(path)
+    intact = Path(path).exists() and recorded.get("sha256") == fingerprint(path)
+    return intact and made_from(recorded, inputs, settings)
 
 
-def made_from(known: Mapping, inputs: Mapping, settings: Mapping | None) -> bool:
+def made_from(recorded: Mapping, inputs: Mapping, settings: Mapping | None) -> bool:
     """Whether a manifest tells of these inputs and settings."""
     # JSON turns tuples into lists; compare what would have been written.
-    wanted = json.loads(json.dumps(dict(settings or {})))
-    return known.get("inputs") == _hashes(inputs) and known.get("settings") == wanted
+    settings = json.loads(json.dumps(dict(settings or {})))
+    return recorded.get("inputs") == _hashes(inputs) and recorded.get("settings") == settings

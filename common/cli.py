@@ -83,14 +83,14 @@ def price_options(options: argparse.ArgumentParser) -> None:
     )
 
 
-def classification_options(made: argparse.ArgumentParser, finetune: bool = False) -> None:
+def classification_options(options: argparse.ArgumentParser, finetune: bool = False) -> None:
     """Adds the flags of the stages that train networks, `finetune` where there is a backbone.
 
     `cross-entropy`, read by argmax, is the default. `study` is the published study's: one sigmoid
     per class under binary cross-entropy, right only if exactly the true class passes 0.5; its
     weights are read by argmax too, which shows how much of a score the reading alone costs.
     """
-    group = made.add_argument_group("classification")
+    group = options.add_argument_group("classification")
     group.add_argument(
         "--criterion",
         choices=("cross-entropy", "study"),

@@ -25,25 +25,17 @@ MAX_POINTS = 4000  # scatter points a source: more only make the PNG heavy
 def price_parity(true, pred, source, path, title):
     """Predicted against listed price, (n,) each in USD, on log axes with the +-25 % band."""
     true, pred, source = _prices(true), _prices(pred), np.asarray(source)
-    low = min(true.min(), pred.min()) / 1.3
-    high = max(true.max(), pred.max()) * 1.3
+    low, high = min(true.min(), pred.min()) / 1.3, max(true.max(), pred.max()) * 1.3
     figure, axes = _figure(6.4, 6.0)
     line = np.array([low, high])
     axes.fill_between(line, line * 0.75, line * 1.25, color="0.9", label="within 25 %", zorder=0)
     axes.plot(line, line, color="0.35", linewidth=1, label="exact", zorder=1)
-    for name, (colour, marker, label) in _present(source):
-        rows = _thin(np.flatnonzero(source == name))
-        median = np.median(np.abs(pred[source == name] / true[source == name] - 1))
-        axes.scatter(
-            true[rows],
-            pred[rows],
-            s=12,
-            alpha=0.45,
-            color=colour,
-            marker=marker,
-            linewidths=0,
-            label=f"{label}: {np.sum(source == name):,} products, median error {median:.0%}",
-        )
+    for name, style, label in _present(source):
+        rows = np.flatnonzero(source == name)
+        median = np.median(np.abs(pred[rows] / true[rows] - 1))
+        label = f"{label}: {len(rows):,} products, median error {median:.0%}"
+        rows = _thin(rows)
+        axes.scatter(true[rows], pred[rows], s=12, alpha=0.45, linewidths=0, label=label, **style)
     axes.set(xscale="log", yscale="log", xlim=(low, high), ylim=(low, high), aspect="equal")
     axes.set(xlabel="listed price (USD)", ylabel="predicted price (USD)")
     for axis in (axes.xaxis, axes.yaxis):
@@ -57,33 +49,18 @@ def residuals(true, pred, source, path, title):
     true, pred, source = _prices(true), _prices(pred), np.asarray(source)
     ratio = np.log2(pred / true)
     limit = max(0.5, float(np.quantile(np.abs(ratio), 0.995)))
+    ratio = np.clip(ratio, -limit, limit)  # one off the chart is drawn on its edge
     figure = Figure(figsize=(9.0, 4.4), layout="constrained")
     axes, histogram = figure.subplots(1, 2, sharey=True, width_ratios=[3, 1])
-    for name, (colour, marker, label) in _present(source):
-        own = source == name
-        rows = _thin(np.flatnonzero(own))
-        # A residual off the chart is drawn on its edge, so that none goes unseen.
-        axes.scatter(
-            true[rows],
-            np.clip(ratio[rows], -limit, limit),
-            s=11,
-            alpha=0.4,
-            color=colour,
-            marker=marker,
-            linewidths=0,
-            label=label,
-        )
-        histogram.hist(
-            np.clip(ratio[own], -limit, limit),
-            bins=np.linspace(-limit, limit, 41),
-            orientation="horizontal",
-            density=True,
-            alpha=0.5,
-            color=colour,
-        )
-    for each in (axes, histogram):
-        each.axhline(0, color="0.35", linewidth=1)
-        _plain(each)
+    bins = {"bins": np.linspace(-limit, limit, 41), "orientation": "horizontal", "density": True}
+    for name, style, label in _present(source):
+        rows = np.flatnonzero(source == name)
+        histogram.hist(ratio[rows], alpha=0.5, color=style["color"], **bins)
+        rows = _thin(rows)
+        axes.scatter(true[rows], ratio[rows], s=11, alpha=0.4, linewidths=0, label=label, **style)
+    for part in (axes, histogram):
+        part.axhline(0, color="0.35", linewidth=1)
+        _plain(part)
     axes.set(xscale="log", xlabel="listed price (USD)", ylabel="predicted / listed price")
     axes.set_ylim(-limit * 1.04, limit * 1.04)
     _dollar_ticks(axes.xaxis)
@@ -111,21 +88,23 @@ def price_ranges(true, low, high, path, title, level=0.9):
         (True, "#0072B2", "o", "inside its range"),
         (False, "#D55E00", "x", "outside"),
     ):
-        own = inside[rows] == hit
-        axes.scatter(place[own], true[rows][own], s=14, color=colour, marker=marker, label=label)
+        shown = inside[rows] == hit
+        axes.scatter(
+            place[shown], true[rows][shown], s=14, color=colour, marker=marker, label=label
+        )
     axes.set(yscale="log", xlabel="products, cheapest first", ylabel="listed price (USD)")
     axes.set_xticks([])
     _dollar_ticks(axes.yaxis)
     axes.legend(loc="upper left", fontsize=8)
 
     decile = np.digitize(true, np.quantile(true, np.arange(1, 10) / 10))
-    shares = [inside[decile == one].mean() if (decile == one).any() else 0 for one in range(10)]
-    bars.bar(np.arange(1, 11), shares, color="#0072B2")
+    sizes = np.maximum(np.bincount(decile, minlength=10), 1)
+    bars.bar(range(1, 11), np.bincount(decile, inside, minlength=10) / sizes, color="#0072B2")
     bars.axhline(level, color="0.35", linewidth=1, linestyle="--")
     bars.set(xlabel="price decile", ylabel="share inside the range", ylim=(0, 1))
     bars.set_xticks(range(1, 11))
-    for each in (axes, bars):
-        _plain(each)
+    for part in (axes, bars):
+        _plain(part)
     figure.suptitle(f"{title}: {inside.mean():.0%} inside", fontsize=12)
     return _write(figure, path)
 
@@ -145,10 +124,7 @@ def learning_curves(histories, path, title):
         if np.isfinite(validation).any():
             best = int(np.nanargmin(validation))
             axes.plot(best + 1, validation[best], "o", color=colour, markersize=5)
-    losses = [
-        np.asarray(h[k], float) for h in histories.values() for k in ("train_loss", "val_loss")
-    ]
-    losses = np.concatenate(losses)
+    losses = np.concatenate([h[k] for h in histories.values() for k in ("train_loss", "val_loss")])
     losses = losses[np.isfinite(losses)]
     if losses.size and losses.min() > 0 and losses.max() / losses.min() > 20:
         axes.set_yscale("log")
@@ -166,15 +142,9 @@ def confusion(y_true, y_pred, classes, path, title):
     figure, axes = _figure(size + 0.8, size)
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     for row, column in zip(*np.nonzero(counts), strict=True):
-        axes.text(
-            column,
-            row,
-            f"{counts[row, column]:,}",
-            ha="center",
-            va="center",
-            fontsize=7,
-            color="white" if shares[row, column] > 0.55 else "black",
-        )
+        style = {"ha": "center", "va": "center", "fontsize": 7}
+        style["color"] = "white" if shares[row, column] > 0.55 else "black"
+        axes.text(column, row, f"{counts[row, column]:,}", **style)
     names = [f"{name} ({total:,})" for name, total in zip(classes, counts.sum(axis=1), strict=True)]
     axes.set_xticks(range(len(classes)), classes, rotation=45, ha="right")
     axes.set_yticks(range(len(classes)), names)
@@ -183,7 +153,7 @@ def confusion(y_true, y_pred, classes, path, title):
     return _save(figure, axes, path, title, grid=False)
 
 
-def coverage(confidence, correct, path, title, wanted=0.99):
+def coverage(confidence, correct, path, title, target=0.99):
     """Accuracy of the surest rows against their share; `confidence`, `correct`: (n,)."""
     order = np.argsort(-np.asarray(confidence), kind="stable")
     right = np.asarray(correct, float)[order]
@@ -191,7 +161,7 @@ def coverage(confidence, correct, path, title, wanted=0.99):
     accuracy = np.cumsum(right) / np.arange(1, len(right) + 1)
     figure, axes = _figure(6.4, 4.4)
     axes.plot(100 * share, 100 * accuracy, color="#0072B2")
-    axes.axhline(100 * wanted, color="0.35", linewidth=1, linestyle="--")
+    axes.axhline(100 * target, color="0.35", linewidth=1, linestyle="--")
     axes.set(xlabel="share labelled automatically, the surest first (%)", ylabel="accuracy (%)")
     axes.set_xlim(0, 100)
     # The first few rows alone would fill the picture with their ups and downs.
@@ -242,7 +212,11 @@ def _prices(values):
 
 
 def _present(source):
-    return [(name, style) for name, style in SOURCE_STYLE.items() if (source == name).any()]
+    return [
+        (name, {"color": colour, "marker": marker}, label)
+        for name, (colour, marker, label) in SOURCE_STYLE.items()
+        if (source == name).any()
+    ]
 
 
 def _dollar_ticks(axis):

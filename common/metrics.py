@@ -79,25 +79,27 @@ def fit_temperature(logits: np.ndarray, y: np.ndarray) -> float:
     return float(np.exp(minimize_scalar(negative_log_likelihood, bounds=(-2, 2)).x))
 
 
-def automatic(seen, seen_proba, true, proba, wanted: float = 0.99) -> dict[str, float]:
+def automatic(
+    validation, validation_proba, true, proba, accuracy: float = 0.99
+) -> dict[str, float]:
     """What share of rows can be labelled without a second look.
 
     Args:
-        seen, seen_proba: classes (m,) and probabilities (m, n_classes) of validation rows, on
-            which the least confidence is found above which a share `wanted` of them is right.
+        validation, validation_proba: classes (m,) and probabilities (m, n_classes) of validation
+            rows: these give the least confidence above which a share `accuracy` is right.
         true, proba: the same of the rows to score.
 
     Returns:
         automatic_share: rows at least that sure; automatic_accuracy: of these (NaN for none).
     """
-    seen, true = np.asarray(seen), np.asarray(true)
-    confidence = np.asarray(seen_proba).max(axis=1)
+    validation_proba, proba = np.asarray(validation_proba), np.asarray(proba)
+    confidence = validation_proba.max(axis=1)
     order = np.argsort(-confidence, kind="stable")
-    right = (np.asarray(seen_proba).argmax(axis=1) == seen)[order]
-    enough = np.flatnonzero(np.cumsum(right) >= wanted * np.arange(1, len(right) + 1))
+    right = (validation_proba.argmax(axis=1) == np.asarray(validation))[order]
+    enough = np.flatnonzero(np.cumsum(right) >= accuracy * np.arange(1, len(right) + 1))
     least = confidence[order][enough[-1]] if len(enough) else np.inf
-    sure = np.asarray(proba).max(axis=1) >= least
-    hit = np.asarray(proba).argmax(axis=1) == true
+    sure = proba.max(axis=1) >= least
+    hit = proba.argmax(axis=1) == np.asarray(true)
     return {
         "automatic_share": float(sure.mean()),
         "automatic_accuracy": float(hit[sure].mean()) if sure.any() else float("nan"),

@@ -185,10 +185,9 @@ def _existing(name: str, kind: str) -> Path:
     return path
 
 
-def unavailable(kind: str, wanted: str, looked: str, way: str | None = None) -> StageError:
+def unavailable(kind: str, file: str, places: str, way: str | None = None) -> StageError:
     """The one line for weights that cannot be had: which file, where it looked, the ways out."""
     return StageError(
-        f"--{kind}: wanted {wanted}, looked in {looked}; "
-        f"give a local path with --{kind} PATH, or "
+        f"--{kind}: wanted {file}, looked in {places}; give a local path with --{kind} PATH, or "
         + (way or "use --preset embedded, whose weights are installed packages")
     )

@@ -1,4 +1,4 @@
-"""Search for settings on validation rows, with Optuna, in a study that can be gone on with.
+"""Hyperparameter search on validation rows with Optuna; an interrupted search goes on.
 
 Akiba et al., "Optuna: A next-generation hyperparameter optimization framework", KDD 2019.
 """
@@ -39,14 +39,10 @@ def finished(name: str, path: Path) -> list[dict]:
     """Every finished trial of a search: its ``value``, settings, and what the objective noted."""
     trials = _study(name, path).get_trials(states=[optuna.trial.TrialState.COMPLETE])
     return [
-        {
-            "trial": one.number,
-            "value": one.value,
-            "seconds": one.duration.total_seconds(),
-            **one.params,
-            **one.user_attrs,
-        }
-        for one in trials
+        {"trial": trial.number, "value": trial.value, "seconds": trial.duration.total_seconds()}
+        | trial.params
+        | trial.user_attrs
+        for trial in trials
     ]
 
 

@@ -1,4 +1,4 @@
-"""A file of computed rows by key: what a kill or a change of 1 % of the products must not cost."""
+"""Cache of feature rows by key in SQLite: a kill, or a change of few products, costs few rows."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -30,9 +30,9 @@ class RowCache:
     def missing(self, keys: Sequence[bytes]) -> list[int]:
         """Positions of the keys that are not there yet; of equal keys the first."""
         with closing(self._connect()) as database:
-            known = {key for (key,) in database.execute("SELECT key FROM rows")}
+            stored = {key for (key,) in database.execute("SELECT key FROM rows")}
         first = {key: position for position, key in reversed(list(enumerate(keys)))}
-        return sorted(position for key, position in first.items() if key not in known)
+        return sorted(position for key, position in first.items() if key not in stored)
 
     def put(self, keys: Sequence[bytes], rows: np.ndarray) -> None:
         """Stores ``rows`` (n, d) under ``keys``."""
@@ -46,16 +46,16 @@ class RowCache:
         """The rows of ``keys`` (n, d), in their order; NaN where there is none."""
         with closing(self._connect()) as database:
             (width,) = database.execute("SELECT length(value) / 2 FROM rows").fetchone() or (0,)
-            taken = np.full((len(keys), width), np.nan, dtype)
+            rows = np.full((len(keys), width), np.nan, dtype)
             for start in range(0, len(keys), _CHUNK):
                 chunk = keys[start : start + _CHUNK]
                 marks = ",".join("?" * len(chunk))
                 query = f"SELECT key, value FROM rows WHERE key IN ({marks})"
-                found = dict(database.execute(query, list(chunk)))
+                stored = dict(database.execute(query, list(chunk)))
                 for position, key in enumerate(chunk, start):
-                    if key in found:
-                        taken[position] = np.frombuffer(found[key], np.float16)
-        return taken
+                    if key in stored:
+                        rows[position] = np.frombuffer(stored[key], np.float16)
+        return rows
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
