@@ -1,38 +1,37 @@
-"""Stage 4b: the price in USD by neural networks: the study's Advanced MLP, and ours.
+"""Stage 4b: the price in USD by neural networks: the Price Ensemble, and the study's Advanced MLP.
 
 Learns the price from raw image and text embeddings with metadata or with the clusters of stage 2
 beside them, on the study's own columns and on what a listing can state (see
 common/prices/features.py).
 
-    --recipe ensemble   (default) three members, each half a small network and half a kernel ridge
-                    regression, on principal components of the embeddings. A network has heads for
-                    quantiles of the log price (pinball loss) and for USD (squared error), and the
-                    kernel says both; the price is mostly the median, a little the mean price.
-                    AdamW, one cycle, mixed precision. The settings were chosen on validation rows;
-                    with them fixed it learns from training and validation. Each member leaves out
-                    a fold, by which a 90 % range of the price is calibrated
+    --recipe ensemble   (default) the Price Ensemble: three members, each half a small network and
+                    half a kernel ridge regression, on principal components of the embeddings. A
+                    network has heads for quantiles of the log price (pinball loss) and for USD
+                    (squared error), the kernel predicts both; the price is mostly the median, a
+                    little the mean price. AdamW, one cycle, mixed precision. With its settings
+                    fixed it learns from training and validation rows. Each member leaves out a
+                    fold, by which a 90 % interval of the price is calibrated
                     (common/prices/conformal.py).
-    --recipe study  the study's Advanced MLP: 512-256-128-64, batch norm, swish, dropout, squared
-                    error in USD, Adam, up to 300 epochs, stopped by 20 % validation rows
+    --recipe study  the Advanced MLP: 512-256-128-64, batch norm, swish, dropout, squared error in
+                    USD, Adam, up to 300 epochs, stopped by validation rows
 
 Reads   data/dataset_with_llm.csv, data/img_emb.npy, data/wrd_emb.npy, data/clusters.csv
 Writes  data/results/regression_DL_SOTA.csv, data/models/regression_DL_SOTA/ (safetensors + JSON),
-        data/figures/regression_DL_SOTA_*.png (parity, residuals, learning curves),
-        data/results/price_groups.csv (errors and ranges by source, gender, category, price)
+        data/results/price_groups.csv (errors and intervals by source, gender, category, price),
+        data/figures/regression_DL_SOTA/ (parity, residuals, learning curve and intervals of the
+        first run; of every run with --figures all)
 
-    python regression_DL_SOTA.py --data-dir data/sample                 the sample catalogue
-    python regression_DL_SOTA.py --data-dir data/kaggle14k --raw-dir PATH   the two Kaggle downloads
+    python regression_DL_SOTA.py --data-dir data/sample                     the sample catalogue
+    python regression_DL_SOTA.py --data-dir data/kaggle14k --raw-dir PATH   the Kaggle downloads
     python regression_DL_SOTA.py --data-dir data/kaggle14k --raw-dir PATH --recipe study ensemble \\
-        --seed 0 1 2 3 4                                                the README's table
+        --seed 0 1 2 3 4                                                    the README's table
     python regression_DL_SOTA.py --data-dir data/kaggle14k --raw-dir PATH --preset study
-
-It reproduces the README's tables of neural price models and of price ranges.
 """
 
-import time
-
-from common import cli, runtime
+from common import cli
 from common.results import Results
+
+STAGE = "regression_DL_SOTA"
 
 
 def main() -> None:
@@ -44,90 +43,64 @@ def main() -> None:
         nargs="+",
         choices=("ensemble", "study"),
         default=["ensemble"],
-        help="ours (ensemble), the study's Advanced MLP",
+        help="the Price Ensemble (ensemble), the study's Advanced MLP (study)",
     )
     group.add_argument(
         "--compile", action="store_true", help="torch.compile the network: for a GPU and many rows"
     )
     args = cli.parse(parser)
+    run = cli.run_config(args)
 
     import numpy as np
 
-    from common import dataset as data
-    from common import training
-    from common.prices import conformal as price_range
-    from common.prices import features as pricing
-    from common.prices import model as price_model
-    from common.prices import recipes as price_recipes
-
-    # The rows of each side, and the target in USD.
-    device = training.torch_device(args.device)
-    dataset = pricing.load(args)
-    table = dataset.table
-    train, validation, test = data.sides(table)
-    learn = np.concatenate([train, validation])
-    tested = table.iloc[test]
-    usd = table["price_usd"].to_numpy(np.float32)
-    results = Results(
-        args.paths.results("regression_DL_SOTA"), args, dataset.inputs, pricing.ROW_KEY
+    from common import figures
+    from common.prices.features import EXPERIMENTS, load_products
+    from common.prices.fit import (
+        GROUP_KEY,
+        ROW_KEY,
+        fit_missing,
+        price_leaderboard,
+        score_groups,
+        slug,
     )
-    groups = Results(
-        args.paths.results("price_groups"), args, dataset.inputs, price_range.GROUP_KEY
-    )
+    from common.prices.recipes import RECIPES
 
-    for experiment, features, seed in pricing.runs(args):
-        row = {"experiment": experiment, "features": features, "seed": seed, "split": args.split}
-        encoder = pricing.PriceFeatures.fit(
-            dataset, learn, pricing.columns(table, experiment, features)
-        )
-        matrix = price_model.matrix_of(encoder, dataset)
-
-        for recipe in args.recipe:
-            name = price_recipes.NAMES[recipe]
-            if results.done(**row, model=name):
-                continue
-            runtime.seed_everything(seed)
-            started = time.perf_counter()
-            fit = price_recipes.RECIPES[recipe]
-            model, history, learned = fit(
-                encoder, matrix, table, train, validation, seed, device, args.compile
-            )
-            fitted = time.perf_counter()
-            predicted = model.predict_matrix(matrix[test], device)
-            seconds = (fitted - started, time.perf_counter() - fitted)
-
-            label = pricing.slug("regression_DL_SOTA", recipe, experiment, features, args.split)
-            kept = args.paths.model("regression_DL_SOTA", f"{label}_seed{seed}.safetensors")
-            model.save(kept, experiment=experiment, features=features, seed=seed, recipe=recipe)
-            ranges = None
-            if model.margins:
-                _, *ranges = model.range_matrix(matrix[test], device)
-                half = model.margins.constant
-                constant = np.maximum(predicted - half, 0), predicted + half
-                for method, ends in (("constant width", constant), (name, ranges)):
-                    for one in price_range.by_group(tested, predicted, *ends):
-                        if not groups.done(**row, method=method, group=one["group"]):
-                            groups.add(**row, method=method, **one)
-            truth = usd[test], predicted, tested["dataset_source"]
-            title = f"{name}, {experiment}, {features} features"
-            draw(args, label, truth, ranges, {name: vars(history)}, title)
-            results.add(
-                **pricing.row(dataset, learned, test, predicted, name, seconds, **row),
-                epochs=history.epochs,
-            )
-    results.finish()
-    groups.finish()
-
-
-def draw(args, label, truth, ranges, histories, title):
-    """truth: listed and predicted USD and the source, (n_test,) each; ranges: low, high or None."""
-    from common import figures  # matplotlib: not before there is something to draw
-
-    figures.price_parity(*truth, args.paths.figure(f"{label}_parity"), title)
-    figures.residuals(*truth, args.paths.figure(f"{label}_residuals"), title)
-    figures.learning_curves(histories, args.paths.figure(f"{label}_learning"), title)
-    if ranges:
-        figures.price_ranges(truth[0], *ranges, args.paths.figure(f"{label}_ranges"), title)
+    dataset = load_products(run, clusters="cluster" in args.experiment)
+    results = Results(run.paths.results(STAGE), run, dataset.inputs, ROW_KEY)
+    groups = Results(run.paths.results("price_groups"), run, dataset.inputs, GROUP_KEY)
+    recipe_of = {RECIPES[recipe][0]: recipe for recipe in args.recipe}
+    shown = RECIPES["ensemble" if "ensemble" in args.recipe else "study"][0]
+    first = (EXPERIMENTS[args.experiment[0]], args.features[-1], run.seed[0], shown)
+    for row, task, fit in fit_missing(
+        run, dataset, results, list(recipe_of), args.experiment, args.features, args.compile
+    ):
+        name, experiment, features = row["model"], row["experiment"], row["features"]
+        key = {column: row[column] for column in ("experiment", "features", "seed", "split")}
+        label = slug(recipe_of[name], experiment, features, run.split)
+        path = run.paths.model(STAGE, f"{label}_seed{row['seed']}.safetensors")
+        fit.model.save(path, **key, recipe=recipe_of[name])
+        tested = dataset.table.iloc[task.test]
+        if fit.interval:
+            half = fit.model.margins.constant
+            constant = np.maximum(fit.usd - half, 0), fit.usd + half
+            for method, ends in (("constant width", constant), (name, fit.interval)):
+                for group in score_groups(tested, fit.usd, *ends):
+                    if not groups.done(**key, method=method, group=group["group"]):
+                        groups.add(**key, method=method, **group)
+        if run.all_figures or (experiment, features, row["seed"], name) == first:
+            stem, title = f"{STAGE}/{label}", f"{name}, {experiment}, {features} features"
+            usd = tested["price_usd"], fit.usd, tested["dataset_source"]
+            figures.price_parity(*usd, run.paths.figure(f"{stem}_parity"), title)
+            figures.residuals(*usd, run.paths.figure(f"{stem}_residuals"), title)
+            curve = {name: vars(fit.history)}
+            figures.learning_curves(curve, run.paths.figure(f"{stem}_learning"), title)
+            if fit.interval:
+                path = run.paths.figure(f"{stem}_ranges")
+                figures.price_ranges(usd[0], *fit.interval, path, title)
+        results.add(**row, epochs=fit.history.epochs)
+    results.finish(price_leaderboard(results, dataset))
+    if groups.rows:
+        groups.finish()
 
 
 if __name__ == "__main__":

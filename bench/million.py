@@ -17,7 +17,8 @@ import torch
 from bench.harness import Figures, Options, alone
 from bench.products import drawn_products
 from common.dataset import Dataset
-from common.prices import features, model, recipes
+from common.prices import recipes
+from common.prices.features import STUDY_COLUMNS, PriceTask
 
 SIZE, DRAWN = 1_000_000, 10_000
 
@@ -62,13 +63,10 @@ def fit_and_price(rows: int, folder: str) -> dict:
     image, text = (np.load(file, mmap_mode="r") for file in files)
     dataset = Dataset(table, image, text, "clean")
     everything = np.arange(rows)
-    encoder = features.PriceFeatures.fit(dataset, everything, list(features.STUDY_COLUMNS))
     recipes.ENSEMBLE = replace(recipes.ENSEMBLE, epochs=1)
     started = time.perf_counter()
-    matrix = model.matrix_of(encoder, dataset)
-    ensemble, *_ = recipes.fit_ensemble(
-        encoder, matrix, table, everything, everything[:0], 0, torch.device("cpu")
-    )
+    task = PriceTask.build(dataset, list(STUDY_COLUMNS), (everything, everything[:0], everything))
+    ensemble, *_ = recipes.fit_ensemble(task, 0, torch.device("cpu"))
     fit_seconds = time.perf_counter() - started
     usd = ensemble.predict(table, image, text)
     return {

@@ -4,47 +4,42 @@ Compared on the same rows: the price by networks and by LightGBM, and CLIP Fusio
 products, the price also on real ones where a data folder is named. Only fitting is timed.
 """
 
-import time
-
 import numpy as np
 import torch
 
 from bench.harness import Figures, Options, alone
 from bench.products import EMBEDDING, drawn_products
-from common import metrics
 from common.artifacts import RunConfig
 from common.dataset import TASKS, Dataset, labels, sides
 from common.labels import clip_fusion, multitask, networks
-from common.prices import features, recipes, trees
+from common.prices import recipes
+from common.prices.features import (
+    EXPERIMENTS,
+    STUDY_COLUMNS,
+    PriceTask,
+    feature_columns,
+    load_products,
+)
+from common.prices.fit import fit_price, score
 from common.runtime import seed_everything
 from common.training import fit, predict, torch_device
 
 SIZE = 73_000  # as the study
-RECIPES = {"study": recipes.fit_advanced_mlp, "ours": recipes.fit_ensemble}
-TREES = {"study": trees.STUDY["LightGBM"], "ours": trees.TUNED["LightGBM"]}
+MODELS = {
+    "networks": {"study": "Advanced MLP", "ours": "Price Ensemble"},
+    "LightGBM": {"study": "LightGBM (study)", "ours": "LightGBM"},
+}
 
 
-def fit_price(way: str, model: str, dataset: Dataset, columns: list[str], device: str) -> dict:
+def fit_prices(way: str, model: str, dataset: Dataset, columns: list[str], device: str) -> dict:
     """Fits networks or LightGBM to the price; the seconds are of fitting alone."""
-    train, validation, test = sides(dataset.table)
-    learn = np.concatenate([train, validation])
-    encoder = features.PriceFeatures.fit(dataset, learn, columns)
-    matrix = encoder.matrix(dataset.table, dataset.image, dataset.text)
-    usd = dataset.table["price_usd"].to_numpy()
+    task = PriceTask.build(dataset, columns)
     device = torch_device(device)
     torch.zeros(1, device=device)  # a GPU's start is nobody's training
-    seed_everything(0)
-    started = time.perf_counter()
-    if model == "LightGBM":
-        predicted = trees.Trees(model, TREES[way], encoder.widths).fit(matrix[learn], usd[learn])
-        seconds, predicted = time.perf_counter() - started, predicted.predict(matrix[test])
-    else:
-        network, *_ = RECIPES[way](encoder, matrix, dataset.table, train, validation, 0, device)
-        seconds = time.perf_counter() - started
-        predicted = network.predict_matrix(matrix[test], device)
-    scores = metrics.regression(usd[test], predicted, dataset.table["dataset_source"].iloc[test])
+    scores = score(fit_price(MODELS[model][way], task, 0, device), task)
     errors = {name: scores[name] for name in ("mae", "mdape")}
-    return {"n_train": len(train), "n_test": len(test), "fit_seconds": seconds, "errors": errors}
+    shown = {name: scores[name] for name in ("n_test", "fit_seconds")}
+    return {"n_train": len(task.train), **shown, "errors": errors}
 
 
 def fit_fusion(way: str, dataset: Dataset, device: str) -> dict:
@@ -71,18 +66,18 @@ def fit_fusion(way: str, dataset: Dataset, device: str) -> dict:
 
 def measure(options: Options) -> Figures:
     device = torch_device(options.device).type
-    drawn, columns = drawn_products(options.size), list(features.STUDY_COLUMNS)
+    drawn, columns = drawn_products(options.size), list(STUDY_COLUMNS)
     comparisons = [
-        (f"price, drawn, {device}", fit_price, "networks", drawn, columns, device),
-        ("LightGBM, drawn", fit_price, "LightGBM", drawn, columns, device),
+        (f"price, drawn, {device}", fit_prices, "networks", drawn, columns, device),
+        ("LightGBM, drawn", fit_prices, "LightGBM", drawn, columns, device),
         (f"CLIP Fusion, drawn, {device}", fit_fusion, drawn, device),
     ]
     if options.paths:
-        dataset = features.load(RunConfig(options.paths))
+        dataset = load_products(RunConfig(options.paths), clusters=False)
         for name in ("study", "listing"):
-            columns = features.columns(dataset.table, features.EXPERIMENTS["metadata"], name)
+            columns = feature_columns(dataset.table, EXPERIMENTS["metadata"], name)
             what = f"price, {name} features, {device}"
-            comparisons.append((what, fit_price, "networks", dataset, columns, device))
+            comparisons.append((what, fit_prices, "networks", dataset, columns, device))
     for what, function, *arguments in comparisons:
         study, ours = (alone(function, way, *arguments).value for way in ("study", "ours"))
         share = ours["fit_seconds"] / study["fit_seconds"]

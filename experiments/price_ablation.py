@@ -2,190 +2,242 @@
 
     python -m experiments.price_ablation --data-dir data/kaggle14k --raw-dir PATH --seed 0 1 2
 
-By modality: our network on one kind of input alone, and on all kinds but one. By number: a
-learning curve from 500 products to all, of our network and of LightGBM. By attribute: LightGBM on
-what a listing states in words of a fixed list, without embeddings, learns the log price; exact
-SHAP values (Lundberg et al., "From local explanations to global understanding with explainable AI
-for trees", Nature Machine Intelligence 2020), as the library computes them, say by how much each
-value raises or lowers a price.
+By modality: the Price Ensemble on one kind of input alone, and on all kinds but one. By number: a
+learning curve from 500 products to all, of the Price Ensemble and of LightGBM. By attribute:
+LightGBM on what a listing states in words of a fixed list, without embeddings, learns the log
+price; exact SHAP values (Lundberg et al., "From local explanations to global understanding with
+explainable AI for trees", Nature Machine Intelligence 2020), as the library computes them, give by
+how much each value raises or lowers a price.
 
 Reads   dataset_with_llm.csv, img_emb.npy, wrd_emb.npy, clusters.csv
-Writes  results/price_ablation.csv, results/price_learning_curve.csv, results/price_effects.csv,
-        figures/price_ablation.png, figures/price_learning_curve.png, figures/price_effects.png
+Writes  results/price_ablation.csv, results/price_learning_curve.csv, results/price_effects.csv;
+        figures/price_ablation/: inputs.png, learning_curve.png, effects.png
 """
 
-import argparse
-from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from lightgbm import LGBMRegressor
+from matplotlib.figure import Figure
 
-from common import cli
-from common.dataset import Dataset
-from common.prices import features as pricing
-from common.prices import recipes as price_recipes
-from common.prices.trees import plain_lightgbm
+from common import cli, runtime
+from common.artifacts import RunConfig
+from common.dataset import Dataset, sides
+from common.figures import SOURCE_STYLE, _plain, _write
+from common.prices.features import (
+    CLUSTER_PREFIX,
+    EXPERIMENTS,
+    LISTING_COLUMNS,
+    LLM_COLUMNS,
+    MIN_COUNT,
+    STUDY_COLUMNS,
+    WORDS,
+    PriceTask,
+    feature_columns,
+    load_products,
+)
+from common.prices.fit import fit_price, score
 from common.results import Results
 from common.training import torch_device
-from experiments import price_figures
-from experiments import price_models as price_contest
 
 KEY = ("given", "model", "split", "seed")
 CURVE_KEY = ("learning_products", "model", "seed")
 EFFECT_KEY = ("source", "attribute", "value")
 
-LLM_COLUMNS = tuple(name for name in pricing.LISTING_COLUMNS if name.startswith("llm_"))
-METADATA = (*pricing.STUDY_COLUMNS, *(c for c in pricing.LISTING_COLUMNS if c not in LLM_COLUMNS))
 KINDS = ("photo", "text", "LLM attributes", "metadata", "clusters")
+INPUTS = {
+    "all": KINDS,
+    **{f"{kind} alone": (kind,) for kind in KINDS},
+    **{f"all but {kind}": tuple(other for other in KINDS if other != kind) for kind in KINDS},
+    "photo and text": ("photo", "text"),
+}
+STATED_COLUMNS = tuple(name for name in LISTING_COLUMNS if name not in LLM_COLUMNS)
+ATTRIBUTES = (*STATED_COLUMNS, "normalized_gender", "normalized_usage", *LLM_COLUMNS)
 SIZES = (500, 1000, 2000, 4000, 8000, 16000, 32000)
-OURS = price_recipes.NAMES["ensemble"]
-CURVE_MODELS = (OURS, "LightGBM")
-LEAST_SEEN = 20  # test products of a value whose effect is told
-ATTRIBUTES = (
-    "brand",
-    "product_type",
-    "section",
-    "appearance",
-    "colour",
-    "normalized_gender",
-    "normalized_usage",
-    *LLM_COLUMNS,
-)
+ENSEMBLE = "Price Ensemble"
+CURVE_MODELS = (ENSEMBLE, "LightGBM")
+MIN_EFFECT_ROWS = 20  # test products of a value whose effect is reported
+MAX_VALUES = 12  # of a source in the figure, half of them those that raise a price
+TREES = {
+    "n_estimators": 400,
+    "learning_rate": 0.05,
+    "num_leaves": 15,
+    "min_child_samples": 10,
+    "cat_smooth": 10,
+    "cat_l2": 10,
+    "verbose": -1,
+}
 
 
-def given() -> Iterator[tuple[str, tuple[str, ...]]]:
-    """Name and kinds of input of each run of the ablation."""
-    yield "all", KINDS
-    for kind in KINDS:
-        yield f"{kind} alone", (kind,)
-    for kind in KINDS:
-        yield f"all but {kind}", tuple(other for other in KINDS if other != kind)
-    yield "photo and text", ("photo", "text")
-
-
-def ablate(args: argparse.Namespace, dataset: Dataset, device: torch.device) -> pd.DataFrame:
-    """Our network on each choice of inputs; returns the results table."""
-    results = Results(args.paths.results("price_ablation"), args, dataset.inputs, KEY)
-    sides = price_contest.sides(dataset)
-    clusters = tuple(name for name in dataset.table if name.startswith(pricing.CLUSTER_PREFIX))
+def ablate(run: RunConfig, dataset: Dataset, device: torch.device) -> pd.DataFrame:
+    """The Price Ensemble on each choice of INPUTS; returns the results table."""
+    results = Results(run.paths.results("price_ablation"), run, dataset.inputs, KEY)
     columns_of = {
-        "text": (pricing.WORDS,),
+        "photo": (),
+        "text": (WORDS,),
         "LLM attributes": LLM_COLUMNS,
-        "metadata": METADATA,
-        "clusters": clusters,
+        "metadata": (*STUDY_COLUMNS, *STATED_COLUMNS),
+        "clusters": tuple(name for name in dataset.table if name.startswith(CLUSTER_PREFIX)),
     }
-    for name, kinds in given():
-        seen = price_contest.without(dataset, "photo" not in kinds, "text" not in kinds)
-        columns = [column for kind in kinds for column in columns_of.get(kind, ())]
-        for seed in args.seed:
-            row = {"given": name, "model": OURS, "split": args.split, "seed": seed}
-            if results.done(**row):
-                continue
-            priced = price_contest.fit(OURS, seen, columns, sides, seed, device)
-            results.add(**row, text=dataset.text_setting, **_scores(dataset, sides, priced))
+    for name, kinds in INPUTS.items():
+        image = dataset.image if "photo" in kinds else dataset.image[:, :0]
+        text = dataset.text if "text" in kinds else dataset.text[:, :0]
+        columns = [column for kind in kinds for column in columns_of[kind]]
+        task = PriceTask.build(replace(dataset, image=image, text=text), columns)
+        for seed in run.seed:
+            row = {"given": name, "model": ENSEMBLE, "split": run.split, "seed": seed}
+            if not results.done(**row):
+                fit = fit_price(ENSEMBLE, task, seed, device)
+                results.add(**row, text=dataset.text_setting, **score(fit, task))
     results.finish()
     return results.frame
 
 
-def curve(args: argparse.Namespace, dataset: Dataset, device: torch.device) -> pd.DataFrame:
+def curve(run: RunConfig, dataset: Dataset, device: torch.device) -> pd.DataFrame:
     """Learning from 500 products to all, the same test side; returns the results table.
 
     Whole groups are drawn, from training and validation alike, so that the smaller sets are parts
     of the larger ones.
     """
-    results = Results(args.paths.results("price_learning_curve"), args, dataset.inputs, CURVE_KEY)
-    columns = pricing.columns(dataset.table, pricing.EXPERIMENTS["metadata"], "listing")
-    train, validation, test = price_contest.sides(dataset)
+    results = Results(run.paths.results("price_learning_curve"), run, dataset.inputs, CURVE_KEY)
+    columns = feature_columns(dataset.table, EXPERIMENTS["metadata"], "listing")
+    train, validation, test = sides(dataset.table)
     learn = np.concatenate([train, validation])
-    for seed in args.seed:
+    for seed in run.seed:
         groups = dataset.table["group"].iloc[learn]
         order = np.random.default_rng(seed).permutation(groups.unique())
         rank = groups.map(pd.Series(np.arange(len(order)), order)).to_numpy()
         ordered = learn[np.argsort(rank, kind="stable")]
         for size in [*(size for size in SIZES if size < len(learn)), len(learn)]:
-            some = np.sort(ordered[:size])
-            sides = (np.intersect1d(some, train), np.intersect1d(some, validation), test)
-            for model in CURVE_MODELS:
-                row = {"learning_products": size, "model": model, "seed": seed}
-                if results.done(**row):
-                    continue
-                priced = price_contest.fit(model, dataset, columns, sides, seed, device)
-                results.add(**row, text=dataset.text_setting, **_scores(dataset, sides, priced))
+            rows = np.sort(ordered[:size])
+            parts = np.intersect1d(rows, train), np.intersect1d(rows, validation), test
+            keys = [{"learning_products": size, "model": m, "seed": seed} for m in CURVE_MODELS]
+            missing = [key for key in keys if not results.done(**key)]
+            task = PriceTask.build(dataset, columns, parts) if missing else None
+            for key in missing:
+                fit = fit_price(key["model"], task, seed, device)
+                results.add(**key, text=dataset.text_setting, **score(fit, task))
     results.finish()
     return results.frame
 
 
-def effects(args: argparse.Namespace, dataset: Dataset) -> pd.DataFrame:
+def effects(run: RunConfig, dataset: Dataset) -> pd.DataFrame:
     """What each named attribute does to a price; returns the results table.
 
     A row per attribute (``value`` empty: the mean absolute effect) and per value of it that
-    LEAST_SEEN test products have (the mean effect on those), for each source. An effect is a
+    MIN_EFFECT_ROWS test products have (the mean effect on those), for each source. An effect is a
     factor less one: 0.1 says that a price is 10 % higher than without knowing the value.
     """
-    results = Results(
-        args.paths.results("price_effects"), args, dataset.inputs, EFFECT_KEY,
-        {"attributes": ATTRIBUTES, "least_seen": LEAST_SEEN},
-    )  # fmt: skip
-    train, validation, test = price_contest.sides(dataset)
+    settings = {"attributes": ATTRIBUTES, "least_seen": MIN_EFFECT_ROWS}
+    path = run.paths.results("price_effects")
+    results = Results(path, run, dataset.inputs, EFFECT_KEY, settings)
+    train, validation, test = sides(dataset.table)
     learn = np.concatenate([train, validation])
-    table = dataset.table
+    table, log_price = dataset.table, np.log(dataset.table["price_usd"].to_numpy())
     for source in sorted(set(table["dataset_source"])):
         if results.done(source=source, attribute="all", value=""):
             continue
         # A model a source: between them "H&M" is not a brand's worth but another catalogue's.
-        own = (table["dataset_source"] == source).to_numpy()
-        seen, told = learn[own[learn]], test[own[test]]
-        codes = _codes(table, seen)
-        log_price = np.log(table["price_usd"].to_numpy())
-        model = plain_lightgbm(
-            args.seed[0], num_leaves=15, min_child_samples=10, cat_smooth=10, cat_l2=10
+        of_source = (table["dataset_source"] == source).to_numpy()
+        learned, tested = learn[of_source[learn]], test[of_source[test]]
+        codes = _codes(table, learned)
+        model = LGBMRegressor(**TREES, random_state=run.seed[0], n_jobs=runtime.cpu_count()).fit(
+            codes.iloc[learned], log_price[learned]
         )
-        model.fit(codes.iloc[seen], log_price[seen])
-        shap = model.predict(codes.iloc[told], pred_contrib=True)[:, :-1]
-        predicted = model.predict(codes.iloc[told])
-        left = np.sum((log_price[told] - predicted) ** 2)
-        explained = 1 - left / np.sum((log_price[told] - log_price[told].mean()) ** 2)
+        shap = model.predict(codes.iloc[tested], pred_contrib=True)[:, :-1]
+        error = log_price[tested] - model.predict(codes.iloc[tested])
+        explained = 1 - np.mean(error**2) / log_price[tested].var()
         for place, attribute in enumerate(codes.columns):
-            of_one = pd.Series(shap[:, place], table.index[told])
-            results.add(
-                source=source, attribute=attribute, value="", n=len(told),
-                effect=float(np.expm1(of_one.abs().mean())),
-            )  # fmt: skip
-            values = table[attribute].iloc[told]
-            for value, rows in of_one.groupby(values):
-                if value and len(rows) >= LEAST_SEEN:
-                    results.add(
-                        source=source, attribute=attribute, value=value, n=len(rows),
-                        effect=float(np.expm1(rows.mean())),
-                    )  # fmt: skip
-        results.add(source=source, attribute="all", value="", n=len(told), r2_of_log=explained)
+            contribution = pd.Series(shap[:, place], table.index[tested])
+            key = {"source": source, "attribute": attribute}
+            strength = float(np.expm1(contribution.abs().mean()))
+            results.add(**key, value="", n=len(tested), effect=strength)
+            for value, rows in contribution.groupby(table[attribute].iloc[tested]):
+                if value and len(rows) >= MIN_EFFECT_ROWS:
+                    effect = float(np.expm1(rows.mean()))
+                    results.add(**key, value=value, n=len(rows), effect=effect)
+        key = {"source": source, "attribute": "all", "value": ""}
+        results.add(**key, n=len(tested), r2_of_log=explained)
     results.finish()
     return results.frame
 
 
-def _codes(table: pd.DataFrame, seen: np.ndarray) -> pd.DataFrame:
-    """Named attributes as categories that `seen` rows know; rarer ones share a place."""
-    made = {}
+def _codes(table: pd.DataFrame, learned: np.ndarray) -> pd.DataFrame:
+    """Attributes as categories that the `learned` rows have; rarer ones share a place."""
+    codes = {}
     for name in ATTRIBUTES:
-        counts = table[name].iloc[seen].value_counts()
-        known = counts.index[counts >= pricing.RAREST]
-        made[name] = pd.Categorical(table[name].where(table[name].isin(known), "other"))
-    return pd.DataFrame(made, index=table.index)
+        counts = table[name].iloc[learned].value_counts()
+        frequent = table[name].isin(counts.index[counts >= MIN_COUNT])
+        codes[name] = pd.Categorical(table[name].where(frequent, "other"))
+    return pd.DataFrame(codes, index=table.index)
 
 
-def _scores(dataset: Dataset, sides: tuple, priced: price_contest.Priced) -> dict:
-    return price_contest.scores(dataset, sides[2], priced)
+def draw_ablation(table: pd.DataFrame, path: Path) -> None:
+    """R2 by input: each kind alone, and all but one."""
+    means = table.groupby("given", sort=False)["r2"].agg(["mean", "min", "max"])
+    means = means.sort_values("mean")
+    figure = Figure(figsize=(7.4, 1.2 + 0.32 * len(means)), layout="constrained")
+    axes, place = figure.subplots(), np.arange(len(means))
+    shade = ["#0072B2" if "alone" in name else "0.6" for name in means.index]
+    axes.barh(place, means["mean"], color=shade)
+    axes.hlines(place, means["min"], means["max"], color="0.2", linewidth=1.5)
+    axes.set_yticks(place, means.index)
+    axes.set_xlabel("R² on test products (line: from the worst seed to the best)")
+    _plain(axes)
+    _write(figure, path)
+
+
+def draw_curve(table: pd.DataFrame, path: Path) -> None:
+    """R2 and median error by the number of products learned from, per model."""
+    figure = Figure(figsize=(9.6, 4.0), layout="constrained")
+    scores = (("r2", "R² on test products", 1), ("mdape", "median error (%)", 100))
+    *sizes, most = sorted(set(table["learning_products"]))
+    sizes = [*(size for size in sizes if size < 0.85 * most), most]  # labels that do not overlap
+    for axes, (column, label, factor) in zip(figure.subplots(1, 2), scores, strict=True):
+        for model, rows in table.groupby("model", sort=False):
+            by_size = factor * rows.groupby("learning_products")[column].agg(["mean", "min", "max"])
+            (line,) = axes.plot(by_size.index, by_size["mean"], "o-", label=model)
+            ends = by_size["min"], by_size["max"]
+            axes.fill_between(by_size.index, *ends, color=line.get_color(), alpha=0.2)
+        axes.set(xscale="log", xlabel="products learned from", ylabel=label)
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=45)
+        axes.minorticks_off()
+        axes.legend(fontsize=8)
+        _plain(axes)
+    _write(figure, path)
+
+
+def draw_effects(table: pd.DataFrame, path: Path) -> None:
+    """By how much values raise or lower a price, the strongest of each source."""
+    table = table[table["value"].notna() & (table["value"] != "other")]
+    sources = [name for name in SOURCE_STYLE if (table["source"] == name).any()]
+    figure = Figure(figsize=(6.2 * max(1, len(sources)), 5.4), layout="constrained")
+    all_axes = np.atleast_1d(figure.subplots(1, max(1, len(sources))))
+    for axes, source in zip(all_axes, sources, strict=False):
+        rows = table[table["source"] == source].sort_values("effect")
+        if len(rows) > MAX_VALUES:
+            rows = pd.concat([rows.head(MAX_VALUES // 2), rows.tail(MAX_VALUES // 2)])
+        colours = ["#D55E00" if effect < 0 else "#0072B2" for effect in rows["effect"]]
+        axes.barh(range(len(rows)), 100 * rows["effect"], color=colours)
+        names = rows["attribute"].str.removeprefix("normalized_").str.replace("_", " ")
+        axes.set_yticks(range(len(rows)), names + ": " + rows["value"])
+        axes.axvline(0, color="0.35", linewidth=1)
+        axes.set(xlabel="change of the price (%)", title=SOURCE_STYLE[source][2])
+        _plain(axes)
+    _write(figure, path)
 
 
 def main() -> None:
-    args = cli.parse(cli.parser(__doc__))
-    device = torch_device(args.device)
-    dataset = price_contest.load(args, args.split, clusters=True)
-    figure = args.paths.figure
-    price_figures.effects(effects(args, dataset), figure("price_effects"))
-    price_figures.ablation(ablate(args, dataset, device), figure("price_ablation"))
-    price_figures.size_curve(curve(args, dataset, device), figure("price_learning_curve"))
+    run = cli.run_config(cli.parse(cli.parser(__doc__)))
+    device = torch_device(run.device)
+    dataset = load_products(run, clusters=True)
+    figure = run.paths.figure
+    draw_effects(effects(run, dataset), figure("price_ablation/effects"))
+    draw_ablation(ablate(run, dataset, device), figure("price_ablation/inputs"))
+    draw_curve(curve(run, dataset, device), figure("price_ablation/learning_curve"))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The leak, measured: what the price in the study's text and its random split are worth in R2.
+"""What the price in the study's text and its random split are worth in R2: the leak, measured.
 
-    python -m experiments.price_leak --data-dir data/kaggle14k --raw-dir PATH        after stage 1
+    python -m experiments.price_leak --data-dir data/kaggle14k --raw-dir PATH    after stage 1
     python -m experiments.price_leak --data-dir data/sample                      the drawn catalogue
 
 The same products are priced four times: with the study's text, which states a price, or clean
@@ -13,110 +13,83 @@ Writes  results/price_leak.csv, results/price_leak_audit.csv; the embeddings of 
         and their alignments go to <data-dir>/study_text/
 """
 
-import argparse
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-import torch
+from lightgbm import LGBMRegressor
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 
-from common import cli, product_table
-from common.artifacts import Paths, StageError, require
+from common import cli, runtime
+from common.artifacts import Paths, RunConfig, StageError, require
 from common.dataset import Dataset
 from common.embed import embeddings
 from common.merge import leakage, splits
 from common.merge.table import study_fields
-from common.prices import features as pricing
-from common.prices.trees import plain_lightgbm
-from common.product_table import read_table
+from common.prices.features import STUDY_COLUMNS, PriceTask, load_products
+from common.prices.fit import NETWORKS, PriceFit, fit_price, score
+from common.product_table import listing_text, read_table
 from common.results import Results
 from common.training import torch_device
-from experiments import price_models as price_contest
 
-STAGE, AUDIT = "price_leak", "price_leak_audit"
 KEY = ("text", "split", "reads_as", "model", "features", "seed")
-AUDIT_KEY = ("text", "split")
 STUDY_TEXT = "study_text"  # a folder of its own, so that nothing of it can be taken for clean
-# Near enough to be one product's photo or text, or another colour of it.
+# Cosine from which on two photos or texts are of one product, or of another colour of it.
 NEAR = 0.98
-MOST_TWINS = 0.01  # of the test rows, by photo and text both: more is another split than it says
+MAX_TWINS = 0.01  # of the test rows, by photo and text both: more is another split than it says
 # Words and pairs of words, numbers among them; one seen twice may be a price.
 WORDS = {"min_df": 2, "sublinear_tf": True, "ngram_range": (1, 2), "max_features": 50_000}
 TREE_WORDS = {"min_df": 5, "max_features": 1_500}  # trees are slow on many words
 
 
-def measure(args: argparse.Namespace) -> None:
-    """Audits and prices under each of the four conditions, what is there already left out."""
-    device = torch_device(args.device)
-    table = read_table(require(args.paths.llm, "python Use_LLM_for_preprocess.py"))
-    inputs = {"table": args.paths.llm, "raw": str(args.paths.fashion_raw.name)}
-    settings = {"near": NEAR, "words": WORDS, "tree_words": TREE_WORDS}
-    results = Results(args.paths.results(STAGE), args, inputs, KEY, settings)
-    audits = Results(args.paths.results(AUDIT), args, inputs, AUDIT_KEY, settings)
-    for text in ("clean", "study"):
-        for split in ("grouped", "random"):
-            dataset = load(args, table, text, split)
-            # The honest one: no price in a text, no product on two sides, or the run stops.
-            counted = counts(dataset, leakage.audit(dataset.table, text, split))
-            twins, tested = counted["near_both"], counted["test_rows"]
-            if (text, split) == ("clean", "grouped") and twins > MOST_TWINS * tested:
-                raise StageError(
-                    f"{twins} of {tested} test products have a near twin, by photo and text, among "
-                    "those learned from; run Use_LLM_for_preprocess.py --force"
-                )
-            if not audits.done(text=text, split=split):
-                audits.add(text=text, split=split, **counted)
-            for seed in args.seed:
-                _contest(results, dataset, seed, device, split)
-    results.finish()
-    audits.finish()
-
-
-def load(args: argparse.Namespace, table: pd.DataFrame, text: str, split: str) -> Dataset:
-    """The products under one condition: a Dataset with its own embeddings."""
+def load_condition(run: RunConfig, table: pd.DataFrame, text: str) -> Dataset:
+    """The products under one condition (``run.split``, ``text``) with embeddings of their own."""
     if text == "clean":
-        return price_contest.load(args, split)
+        return load_products(run, clusters=False)
     leaky = table.copy()
-    fields = study_fields(args.paths.fashion_raw)
-    leaky["description"] += leaky["product_key"].map(fields).fillna("")
+    leaky["description"] += leaky["product_key"].map(study_fields(run.paths.fashion_raw)).fillna("")
     leaky["description"] = leaky["description"].str.strip()
-    if split == "random":
+    if run.split == "random":
         leaky["split"] = splits.random_split(leaky, seed=0)
-    apart = argparse.Namespace(**vars(args))
-    apart.split, apart.clip = split, None
-    apart.paths = Paths(args.paths.data / STUDY_TEXT, args.paths.raw)
-    apart.paths.cache = args.paths.cache  # the pictures are the same
-    image, words = (np.load(path) for path in embeddings.ensure(apart, leaky))
+    paths = Paths(run.paths.data / STUDY_TEXT, run.paths.raw)
+    paths.cache = run.paths.cache  # the pictures are the same
+    files = embeddings.ensure(replace(run, paths=paths), leaky)
+    image, words = (np.load(path) for path in files)
     rows = np.flatnonzero(~np.isnan(image[:, 0]))
-    if args.limit and args.limit < len(rows):  # the same rows as of the clean text
-        rows = np.sort(np.random.default_rng(0).choice(rows, args.limit, replace=False))
-    leaky = leaky.iloc[rows].reset_index(drop=True)
-    return Dataset(leaky, image[rows], words[rows], "study")
+    if run.limit and run.limit < len(rows):  # the same rows as of the clean text
+        rows = np.sort(np.random.default_rng(0).choice(rows, run.limit, replace=False))
+    return Dataset(leaky.iloc[rows].reset_index(drop=True), image[rows], words[rows], "study")
 
 
-def counts(dataset: Dataset, report: dict[str, int]) -> dict:
-    """What the audit counted, by source where it differs, and near twins of test products."""
+def audit(dataset: Dataset, text: str, split: str) -> dict:
+    """What leaks, by source where it differs, and near twins of test products.
+
+    Raises StageError where the honest condition, clean text and grouped split, leaks.
+    """
     table = dataset.table
-    leaky = leakage.leaky_rows(table)
-    fashion = table["dataset_source"] == "FASHION"
-    near = {
-        name: near_duplicates(table, rows)
-        for name, rows in (("photo", dataset.image), ("text", dataset.text))
-    }
+    counts = leakage.audit(table, text, split)
+    leaky = leakage.leaky_rows(table)[table["dataset_source"] == "FASHION"]
+    photos, texts = (near_duplicates(table, rows) for rows in (dataset.image, dataset.text))
+    twins, tested = int((photos & texts).sum()), int((table["split"] == "test").sum())
+    if (text, split) == ("clean", "grouped") and twins > MAX_TWINS * tested:
+        raise StageError(
+            f"{twins} of {tested} test products have a near twin, by photo and text, among "
+            "those learned from; run Use_LLM_for_preprocess.py --force"
+        )
     return {
-        "rows": report["rows"],
-        "own_price": report["own price"],
-        "own_price_share_fashion": float((leaky[fashion] == "own price").mean()),
-        "amount_of_money": report["amount of money"],
-        "test_rows": int((table["split"] == "test").sum()),
-        "products_across": report["products"],
-        "groups_across": report["groups"],
-        "texts_across": report["texts"],
-        "near_photos": int(near["photo"].sum()),
-        "near_texts": int(near["text"].sum()),
-        "near_both": int((near["photo"] & near["text"]).sum()),
+        "rows": counts["rows"],
+        "own_price": counts["own price"],
+        "own_price_share_fashion": float((leaky == "own price").mean()),
+        "amount_of_money": counts["amount of money"],
+        "test_rows": tested,
+        "products_across": counts["products"],
+        "groups_across": counts["groups"],
+        "texts_across": counts["texts"],
+        "near_photos": int(photos.sum()),
+        "near_texts": int(texts.sum()),
+        "near_both": twins,
     }
 
 
@@ -139,45 +112,50 @@ def near_duplicates(
     return near
 
 
-def _contest(
-    results: Results, dataset: Dataset, seed: int, device: torch.device, split: str
-) -> None:
-    sides = price_contest.sides(dataset)
-    columns = pricing.columns(dataset.table, pricing.EXPERIMENTS["metadata"], "study")
-    row = {"text": dataset.text_setting, "split": split, "features": "study", "seed": seed}
-    for model in (*price_contest.NETWORKS, "LightGBM"):
-        if not results.done(**row, reads_as="embeddings", model=model):
-            priced = price_contest.fit(model, dataset, columns, sides, seed, device)
-            found = price_contest.scores(dataset, sides[2], priced)
-            results.add(**row, reads_as="embeddings", model=model, **found)
-    for model in ("Ridge", "LightGBM"):
-        if not results.done(**row, reads_as="words", model=model):
-            priced = by_words(model, dataset.table, sides, seed)
-            found = price_contest.scores(dataset, sides[2], priced)
-            results.add(**row, reads_as="words", model=model, **found)
-
-
-def by_words(
-    model: str, table: pd.DataFrame, sides: tuple[np.ndarray, ...], seed: int
-) -> price_contest.Priced:
+def fit_words(model: str, task: PriceTask, seed: int) -> PriceFit:
     """Prices from the words of title and description alone: TF-IDF into Ridge or LightGBM."""
-    learn, test = np.concatenate(sides[:2]), sides[2]
-    texts = np.array(product_table.listing_text(table), dtype=object)
-    usd = table["price_usd"].to_numpy()
+    texts = np.array(listing_text(task.dataset.table), dtype=object)
     started = time.perf_counter()
     words = TfidfVectorizer(**(WORDS if model == "Ridge" else WORDS | TREE_WORDS))
-    seen = words.fit_transform(texts[learn]).astype(np.float32)
-    if model == "Ridge":
-        fitted = Ridge(1.0).fit(seen, usd[learn])
-    else:
-        fitted = plain_lightgbm(seed, n_estimators=200, learning_rate=0.1).fit(seen, usd[learn])
+    learned = words.fit_transform(texts[task.learn]).astype(np.float32)
+    cores = runtime.cpu_count()
+    trees = LGBMRegressor(n_estimators=200, random_state=seed, n_jobs=cores, verbose=-1)
+    fitted = (Ridge(1.0) if model == "Ridge" else trees).fit(learned, task.usd[task.learn])
     seconds = time.perf_counter() - started
-    predicted = fitted.predict(words.transform(texts[test]).astype(np.float32))
-    return price_contest.Priced(predicted, learn, seconds)
+    usd = fitted.predict(words.transform(texts[task.test]).astype(np.float32))
+    return PriceFit(usd, task.learn, seconds)
 
 
 def main() -> None:
-    measure(cli.parse(cli.parser(__doc__)))
+    run = cli.run_config(cli.parse(cli.parser(__doc__)))
+    device = torch_device(run.device)
+    table = read_table(require(run.paths.llm, "python Use_LLM_for_preprocess.py"))
+    inputs = {"table": run.paths.llm, "raw": str(run.paths.fashion_raw.name)}
+    settings = {"near": NEAR, "words": WORDS, "tree_words": TREE_WORDS}
+    results = Results(run.paths.results("price_leak"), run, inputs, KEY, settings)
+    audits = Results(
+        run.paths.results("price_leak_audit"), run, inputs, ("text", "split"), settings
+    )
+    models = [(name, "embeddings") for name in (*NETWORKS, "LightGBM")]
+    models += [(name, "words") for name in ("Ridge", "LightGBM")]
+    for text in ("clean", "study"):
+        for split in ("grouped", "random"):
+            dataset = load_condition(replace(run, split=split), table, text)
+            audits.add(text=text, split=split, **audit(dataset, text, split))
+            task = PriceTask.build(dataset, list(STUDY_COLUMNS))
+            for seed in run.seed:
+                for model, reads_as in models:
+                    row = {"text": text, "split": split, "features": "study", "seed": seed}
+                    row |= {"reads_as": reads_as, "model": model}
+                    if results.done(**row):
+                        continue
+                    if reads_as == "words":
+                        fit = fit_words(model, task, seed)
+                    else:
+                        fit = fit_price(model, task, seed, device)
+                    results.add(**row, **score(fit, task))
+    results.finish()
+    audits.finish()
 
 
 if __name__ == "__main__":

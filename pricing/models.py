@@ -16,8 +16,7 @@ from common.prices.model import PriceModel
 from common.training import torch_device
 from pricing.listing import Labeller, Reader, columns
 
-_RUN = "ensemble_metadata-embedding_listing_grouped_seed{seed}"
-PRICE = f"regression_DL_SOTA/regression_DL_SOTA_{_RUN}.safetensors"
+PRICE = "regression_DL_SOTA/ensemble_metadata-embedding_listing_grouped_seed{seed}.safetensors"
 LABELS = "clip_kernel_fusion_mixed_seed_{seed}.safetensors"
 
 

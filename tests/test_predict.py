@@ -17,7 +17,7 @@ from common import artifacts, cli, presets, product_table
 from common.artifacts import StageError
 from common.embed.images import BrokenImageError
 from common.merge import taxonomy
-from common.prices import features as pricing
+from common.prices.fit import slug
 from common.training import torch_device
 from experiments.listing_pricing import drawn, gibberish
 from pricing import models as valuing
@@ -48,7 +48,8 @@ def furnish(args, table):
     from common.labels import multitask
     from common.labels.networks import KernelFusion
     from common.labels.protocol import Split
-    from common.prices import recipes as price_recipes
+    from common.prices.features import PriceTask, feature_columns
+    from common.prices.recipes import fit_ensemble
     from pricing import calibrate
 
     clip = untrained_clip(torch.device("cpu"))
@@ -58,7 +59,6 @@ def furnish(args, table):
     text = encoder.texts(product_table.listing_text(table))
     inputs = {"table": args.paths.llm, "embeddings": "made up"}
     data = dataset.Dataset(table, image, text, "clean", inputs)
-    train, validation, _ = dataset.sides(table)
     model = multitask.Model(
         "CLIP Kernel Fusion",
         partial(KernelFusion, [image.shape[1], text.shape[1], WIDTH], components=64),
@@ -68,12 +68,8 @@ def furnish(args, table):
         config=None,
     )
     multitask.train_and_save(args, data, model, Split.of(table, "mixed", 0))
-    learned = np.concatenate([train, validation])
-    names = pricing.columns(table, "metadata + embedding", "listing")
-    encoder = pricing.PriceFeatures.fit(data, learned, names)
-    matrix = encoder.matrix(table, image, text)
-    sides = train, validation, 0, torch_device(args.device)
-    priced, _, _ = price_recipes.fit_ensemble(encoder, matrix, table, *sides)
+    columns = feature_columns(table, "metadata + embedding", "listing")
+    priced, _, _ = fit_ensemble(PriceTask.build(data, columns), 0, torch_device(args.device))
     priced.save(args.paths.model(valuing.PRICE.format(seed=0)))
     calibrate.make(args, data)
 
@@ -255,8 +251,8 @@ def test_a_csv_is_priced_resumed_and_its_bad_rows_set_aside(shop, photo, tmp_pat
 
 
 def test_the_price_model_is_looked_for_where_its_stage_keeps_it():
-    said = ("regression_DL_SOTA", "ensemble", "metadata + embedding", "listing", "grouped")
-    assert valuing.PRICE.format(seed=3) == f"{said[0]}/{pricing.slug(*said)}_seed3.safetensors"
+    label = slug("ensemble", "metadata + embedding", "listing", "grouped")
+    assert valuing.PRICE.format(seed=3) == f"regression_DL_SOTA/{label}_seed3.safetensors"
 
 
 def test_the_command_says_what_is_wrong_in_one_line(tmp_path):

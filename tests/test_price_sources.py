@@ -13,27 +13,26 @@ from common.artifacts import StageError
 from common.embed import embeddings
 from common.merge import leakage, splits
 from common.merge.table import _hnm
-from common.prices import recipes as price_recipes
-from common.prices import trees as price_trees
+from common.prices import fit, recipes
+from common.prices.features import PriceTask
+from common.prices.trees import MAX_ROUNDS, READS, Trees, search
 from experiments import price_ablation, price_leak, price_targets
-from experiments import price_models as price_contest
-from reports import tables
 
 torch.set_num_threads(1)
-CPU = torch.device("cpu")
-QUICK = price_recipes.TrainConfig(3, 64, 3e-3, schedule="onecycle")
+QUICK = recipes.TrainConfig(3, 64, 3e-3, schedule="onecycle")
 FEW = {"n_estimators": 60, "learning_rate": 0.1}
 
 
 @pytest.fixture
 def products(tmp_path, monkeypatch):
     """400 products whose brand and picture make the price, and quick models to learn it."""
-    monkeypatch.setattr(price_recipes, "ENSEMBLE", QUICK)
-    monkeypatch.setattr(price_contest, "TUNED", {"LightGBM": FEW, "XGBoost": FEW})
-    made = make_dataset(tmp_path / "dataset_with_llm.csv")
-    made.table["title"] = [f"{brand} shirt {n}" for n, brand in enumerate(made.table["brand"])]
-    made.table["description"] = "cotton"
-    return made
+    monkeypatch.setattr(recipes, "ENSEMBLE", QUICK)
+    monkeypatch.setattr(fit, "TUNED", {"LightGBM": FEW, "XGBoost": FEW})
+    products = make_dataset(tmp_path / "dataset_with_llm.csv")
+    brands = enumerate(products.table["brand"])
+    products.table["title"] = [f"{brand} shirt {number}" for number, brand in brands]
+    products.table["description"] = "cotton"
+    return products
 
 
 def command(module, tmp_path, monkeypatch, *more):
@@ -42,7 +41,7 @@ def command(module, tmp_path, monkeypatch, *more):
 
 
 @pytest.mark.parametrize("library", ["LightGBM", "XGBoost"])
-@pytest.mark.parametrize("reads", price_trees.READS)
+@pytest.mark.parametrize("reads", READS)
 @pytest.mark.parametrize("target", ["usd", "log"])
 def test_trees_read_embeddings_in_three_ways_and_learn_either_target(
     products, library, reads, target
@@ -51,45 +50,46 @@ def test_trees_read_embeddings_in_three_ways_and_learn_either_target(
     usd = products.table["price_usd"].to_numpy()
     brand = pd.get_dummies(products.table["brand"]).to_numpy(np.float32)
     matrix = np.hstack([products.image, products.text, brand])
-    trees = price_trees.Trees(library, settings, (24, 12)).fit(matrix[:320], usd[:320])
+    trees = Trees(library, settings, (24, 12)).fit(matrix[:320], usd[:320])
     predicted = trees.predict(matrix[320:])
     assert 1 - np.mean((predicted - usd[320:]) ** 2) / usd[320:].var() > 0.7
-    assert sum(trees.read_widths) + 3 == trees.model.n_features_in_
+    widths = [axes.shape[1] for axes in trees.projections] or [24, 12]
+    assert sum(widths) + 3 == trees.model.n_features_in_
 
 
-@pytest.mark.parametrize("reads", price_trees.READS)
+@pytest.mark.parametrize("reads", READS)
 def test_trees_learn_from_fewer_products_than_components(products, reads):
     matrix = np.hstack([products.image, products.text])[:20]
-    trees = price_trees.Trees("LightGBM", {**FEW, "reads": reads}, (24, 12))
+    trees = Trees("LightGBM", {**FEW, "reads": reads}, (24, 12))
     assert np.isfinite(trees.fit(matrix, np.arange(1.0, 21)).predict(matrix)).all()
 
 
 def test_a_search_stops_on_validation_rows_and_goes_on(products, tmp_path):
-    usd = products.table["price_usd"].to_numpy()
-    matrix = np.hstack([products.image, products.text])
-    sides = np.arange(260), np.arange(260, 320)
-    search = ("LightGBM", matrix, usd, sides, (24, 12))
+    sides = np.arange(260), np.arange(0), np.arange(260, 320)
+    task = PriceTask.build(products, [], sides)
     path = tmp_path / "tuning" / "trees.jsonl"
-    first = price_trees.search(*search, 2, path, "a")
-    again = price_trees.search(*search, 3, path, "a")
+    first = search("LightGBM", task, 2, path, "a")
+    again = search("LightGBM", task, 3, path, "a")
     assert len(first) == 2 and again[:2] == first and len(again) == 3
-    assert {one["reads"] for one in again} <= set(price_trees.READS)
-    assert all(1 <= one["rounds"] <= price_trees.MOST_ROUNDS for one in again)
+    assert {trial["reads"] for trial in again} <= set(READS)
+    assert all(1 <= trial["rounds"] <= MAX_ROUNDS for trial in again)
 
 
 def test_ablation_curve_and_effects_say_where_a_price_comes_from(products, tmp_path, monkeypatch):
     products.table["cluster_dec"] = "1"
-    monkeypatch.setattr(price_contest, "load", lambda *a, **k: products)
+    monkeypatch.setattr(price_ablation, "load_products", lambda run, clusters: products)
     monkeypatch.setattr(price_ablation, "SIZES", (100, 200))
-    monkeypatch.setattr(price_ablation, "LEAST_SEEN", 5)
-    monkeypatch.setattr(price_ablation, "KINDS", ("photo", "metadata", "clusters"))
+    monkeypatch.setattr(price_ablation, "MIN_EFFECT_ROWS", 5)
+    inputs = {"all": price_ablation.KINDS, "metadata alone": ("metadata",)}
+    inputs |= {"clusters alone": ("clusters",), "all but metadata": ("photo", "clusters")}
+    monkeypatch.setattr(price_ablation, "INPUTS", inputs)
     command(price_ablation, tmp_path, monkeypatch, "--seed", "0")
     found = {
         name: pd.read_csv(tmp_path / "results" / f"price_{name}.csv")
         for name in ("ablation", "learning_curve", "effects")
     }
     r2 = found["ablation"].groupby("given")["r2"].mean()
-    assert len(r2) == 8 and r2["clusters alone"] < 0.2 < r2["metadata alone"]
+    assert len(r2) == 4 and r2["clusters alone"] < 0.2 < r2["metadata alone"]
     assert r2["all but metadata"] < r2["all"]
     assert set(found["learning_curve"]["learning_products"]) == {100, 200, 320}
     assert set(found["learning_curve"]["model"]) == set(price_ablation.CURVE_MODELS)
@@ -100,16 +100,12 @@ def test_ablation_curve_and_effects_say_where_a_price_comes_from(products, tmp_p
         assert strength.idxmax()[0] == "brand"
         # The rule: 8, 16 and 32 USD, so twice and half of the middle one.
         assert effects[source, "brand", "Fine"] > 0.5 > -0.3 > effects[source, "brand", "Plain"]
-    for figure in ("ablation", "learning_curve", "effects"):
-        assert (tmp_path / "figures" / f"price_{figure}.png").stat().st_size > 10_000
+    for figure in ("inputs", "learning_curve", "effects"):
+        path = tmp_path / "figures" / "price_ablation" / f"{figure}.png"
+        assert path.stat().st_size > 10_000
 
-    kept = tables.read(tmp_path / "results")
-    shown = tables.TABLES["effects"](kept)
-    assert "Fine" in shown[1][3] and "Plain" in shown[1][4]
-    assert [row[0] for row in tables.TABLES["ablation"](kept)][1] == "all"
-    assert len(tables.TABLES["size_curve"](kept)) == 7
     before = (tmp_path / "results" / "price_ablation.csv").read_bytes()
-    monkeypatch.setattr(price_contest, "fit", None)  # everything is there
+    monkeypatch.setattr(price_ablation, "fit_price", None)  # everything is there
     command(price_ablation, tmp_path, monkeypatch, "--seed", "0")
     assert (tmp_path / "results" / "price_ablation.csv").read_bytes() == before
 
@@ -130,16 +126,14 @@ def leaky_products(products, monkeypatch):
     np.save(files[0], products.image)
     np.save(files[1], products.text)
 
-    def load(args, split="grouped", clusters=False):
-        split_of = table["split"] if split == "grouped" else splits.random_split(table)
+    def load_products(run, clusters):
+        split_of = table["split"] if run.split == "grouped" else splits.random_split(table)
         return dataset.Dataset(table.assign(split=split_of), products.image, products.text, "clean")
 
     monkeypatch.setattr(price_leak, "study_fields", lambda folder: fields)
-    monkeypatch.setattr(embeddings, "ensure", lambda args, table: files)
-    monkeypatch.setattr(price_contest, "load", load)
-    monkeypatch.setattr(
-        price_recipes, "STUDY", price_recipes.TrainConfig(3, 64, 1e-3, optimizer="adam")
-    )
+    monkeypatch.setattr(embeddings, "ensure", lambda run, table: files)
+    monkeypatch.setattr(price_leak, "load_products", load_products)
+    monkeypatch.setattr(recipes, "STUDY", recipes.TrainConfig(3, 64, 1e-3, optimizer="adam"))
     return table
 
 
@@ -164,8 +158,6 @@ def test_the_leak_is_measured_under_four_conditions(products, tmp_path, monkeypa
     audit = audit.set_index(["text", "split"])
     assert audit.loc[("clean", "grouped"), "own_price"] == 0
     assert audit.loc[("study", "grouped"), "own_price"] == len(table)
-    kept = tables.read(tmp_path / "results")
-    assert [len(tables.TABLES[name](kept)) for name in ("leak", "leak_audit")] == [5, 5]
 
 
 @pytest.mark.parametrize("planted", ["own price", "product on two sides", "twins"])
@@ -192,12 +184,13 @@ def test_statistics_of_sales_are_compared_on_the_same_products(
     products, sample_raw, tmp_path, monkeypatch
 ):
     args = cli.parse(cli.parser(""), ["--data-dir", str(tmp_path), "--raw-dir", str(sample_raw)])
-    known = price_targets.article_usd(args.paths.hnm_raw)["product_key"].unique()
+    run = cli.run_config(args)
+    known = price_targets.article_usd(run.paths.hnm_raw)["product_key"].unique()
     own = np.arange(len(products.table) - len(known), len(products.table))  # test rows too
     products.table["dataset_source"] = "FASHION"
     products.table.loc[own, "dataset_source"] = "HNM"
     products.table.loc[own, "product_key"] = known
-    monkeypatch.setattr(price_contest, "load", lambda *a, **k: products)
+    monkeypatch.setattr(price_targets, "load_products", lambda run, clusters: products)
     monkeypatch.setattr(price_targets, "MODELS", ("Ridge",))
     before = products.table["price_usd"].copy()
     command(price_targets, tmp_path, monkeypatch, "--raw-dir", str(sample_raw))
@@ -206,8 +199,8 @@ def test_statistics_of_sales_are_compared_on_the_same_products(
     assert found.loc["mode", "on_grid"] > found.loc["mean", "on_grid"]
     assert found.loc["high", "median_usd"] >= found.loc["median", "median_usd"]
     pd.testing.assert_series_equal(products.table["price_usd"], before)
-    median, _ = price_targets.with_statistic(args, products, "median")
-    direct, _ = _hnm(args.paths.hnm_raw, "median")
+    median, _ = price_targets.with_statistic(run, products, "median")
+    direct, _ = _hnm(run.paths.hnm_raw, "median")
     direct = direct.set_index("product_key")["price_usd"]
     mine = median.table.set_index("product_key")["price_usd"]
     shared = direct.index.intersection(mine.index)

@@ -1,4 +1,4 @@
-"""What both price stages share: the features of an experiment, its runs, and a result's row.
+"""Features of the price models: embeddings, words and one-hot columns of the product table.
 
 Two sets of features, kept apart so that a comparison with the study compares models only:
 
@@ -9,90 +9,66 @@ Two sets of features, kept apart so that a comparison with the study compares mo
 In the experiment "cluster + embedding" the clusters of stage 2 stand in for the study's metadata.
 """
 
-import argparse
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from common import cli
-from common import dataset as data
-from common.artifacts import StageError, require
-from common.dataset import Dataset
-from common.runtime import hardware
+from common.artifacts import RunConfig, StageError, require
+from common.dataset import Dataset, load
+from common.dataset import sides as split_sides
+from common.embed.hashed_words import hashed
+from common.product_table import listing_text
 
 EXPERIMENTS = {"metadata": "metadata + embedding", "cluster": "cluster + embedding"}
-ROW_KEY = ("experiment", "features", "model", "split", "seed")
-
 STUDY_COLUMNS = ("dataset_source", "normalized_gender", "normalized_category", "normalized_usage")
-LISTING_COLUMNS = (
-    "brand",
-    "product_type",
-    "section",
-    "appearance",
-    "colour",
-    "llm_brand",
-    "llm_material",
-    "llm_style",
-    "llm_main_item",
-)
+LLM_COLUMNS = ("llm_brand", "llm_material", "llm_style", "llm_main_item")
+LISTING_COLUMNS = ("brand", "product_type", "section", "appearance", "colour", *LLM_COLUMNS)
 CLUSTER_PREFIX = "cluster_"
 WORDS = "words"  # stands for the words of title and description among the names of columns
 N_WORDS = 1024  # places that they are hashed into
-
 # A value seen more rarely tells a model which product it is rather than what it is worth.
-RAREST = 5
+MIN_COUNT = 5
+BLOCK_ROWS = 65_536  # rows whose features are in memory at once
 
 
-def load(args: argparse.Namespace) -> Dataset:
-    """The data set, with the clusters of stage 2 in its table if an experiment needs them.
+def load_products(run: RunConfig, clusters: bool) -> Dataset:
+    """The data set, with the clusters of stage 2 as columns ``cluster_<method>`` if asked for.
 
-    They become columns ``cluster_<method>``. Raises StageError when stage 2 has not run, or not
-    on all of these products.
+    Raises StageError when stage 2 has not run, or not on all of these products.
     """
-    dataset = data.load(cli.run_config(args))
-    path, command = args.paths.clusters, "python clustering_DEC.py"
+    dataset = load(run)
+    path, command = run.paths.clusters, "python clustering_DEC.py"
     # An input of the results even of a run that leaves them out, so that it can be added to.
     dataset.inputs["clusters"] = path if path.exists() else "none"
-    if "cluster" in args.experiment:
-        clusters = pd.read_csv(require(path, command), dtype=str, index_col="product_key")
-        clusters = clusters.add_prefix(CLUSTER_PREFIX)
-        absent = ~dataset.table["product_key"].isin(clusters.index)
+    if clusters:
+        columns = pd.read_csv(require(path, command), dtype=str, index_col="product_key")
+        absent = ~dataset.table["product_key"].isin(columns.index)
         if absent.any():
             raise StageError(
                 f"{path} lacks {absent.sum()} of these {len(absent)} products; "
                 f"make it anew with: {command} --force"
             )
-        dataset.table = dataset.table.join(clusters, on="product_key")
+        dataset.table = dataset.table.join(columns.add_prefix(CLUSTER_PREFIX), on="product_key")
     return dataset
 
 
-def runs(args: argparse.Namespace) -> Iterator[tuple[str, str, int]]:
-    """(experiment, feature set, seed) of each run that the command line asks for."""
-    for experiment in args.experiment:
-        for features in args.features:
-            for seed in args.seed:
-                yield EXPERIMENTS[experiment], features, seed
-
-
-def columns(table: pd.DataFrame, experiment: str, features: str) -> list[str]:
+def feature_columns(table: pd.DataFrame, experiment: str, features: str) -> list[str]:
     """What of the table a model of this experiment and feature set sees: columns, and WORDS."""
+    columns = list(STUDY_COLUMNS)
     if experiment == EXPERIMENTS["cluster"]:
-        chosen = [name for name in table if name.startswith(CLUSTER_PREFIX)]
-    else:
-        chosen = list(STUDY_COLUMNS)
-    return chosen + ([*LISTING_COLUMNS, WORDS] if features == "listing" else [])
+        columns = [name for name in table if name.startswith(CLUSTER_PREFIX)]
+    return columns + ([*LISTING_COLUMNS, WORDS] if features == "listing" else [])
 
 
 @dataclass(frozen=True)
 class PriceFeatures:
     """One-hot encoding of categorical columns, beside embeddings of known widths and words.
 
-    categories: column -> the values that have a place of their own; whatever is rarer or was never
-    seen shares the column's last place. words: places that the words of a text are hashed into
-    (:mod:`common.embed.hashed_words`), 0 for none. Plain values, so that it goes into JSON as it
-    is.
+    categories: column -> the values that have a place of their own; rarer and unseen ones share
+    the column's last place. words: places that the words of a text are hashed into
+    (:mod:`common.embed.hashed_words`), 0 for none. Plain values, to be written as JSON.
     """
 
     categories: dict[str, list[str]]
@@ -105,10 +81,9 @@ class PriceFeatures:
         """Learns the values of the columns ``names`` from ``rows`` only; WORDS may be one."""
         categories = {}
         for name in names:
-            if name == WORDS:
-                continue
-            counts = dataset.table[name].iloc[rows].value_counts()
-            categories[name] = sorted(counts.index[counts >= RAREST])
+            if name != WORDS:
+                counts = dataset.table[name].iloc[rows].value_counts()
+                categories[name] = sorted(counts.index[counts >= MIN_COUNT])
         words = N_WORDS if WORDS in names else 0
         return cls(categories, dataset.image.shape[1], dataset.text.shape[1], words)
 
@@ -120,20 +95,24 @@ class PriceFeatures:
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """How many columns of :meth:`matrix`, the first of them, the embeddings and words take."""
+        """How many columns of :meth:`matrix` each of :attr:`embeddings` takes."""
         return tuple(self.embeddings.values())
+
+    @property
+    def blocks(self) -> list[int]:
+        """How many columns of :meth:`matrix` each embedding and each column of the table takes."""
+        return [*self.widths, *(len(values) + 1 for values in self.categories.values())]
 
     @property
     def names(self) -> list[str]:
         """What each column of :meth:`matrix` is."""
         return [
             f"{name} {index}" for name, width in self.embeddings.items() for index in range(width)
-        ] + [f"{c} = {v}" for c, known in self.categories.items() for v in [*known, "other"]]
-
-    @property
-    def blocks(self) -> list[int]:
-        """How many columns of :meth:`matrix` each embedding and each column of the table takes."""
-        return [*self.widths, *(len(known) + 1 for known in self.categories.values())]
+        ] + [
+            f"{c} = {value}"
+            for c, values in self.categories.items()
+            for value in (*values, "other")
+        ]
 
     def matrix(self, table: pd.DataFrame, image: np.ndarray, text: np.ndarray) -> np.ndarray:
         """Image embedding, text embedding, words, one-hot columns: float32 (n_rows, len(names)).
@@ -148,58 +127,64 @@ class PriceFeatures:
             )
         parts = [np.asarray(image, np.float32), np.asarray(text, np.float32)]
         if self.words:
-            from common.embed.hashed_words import hashed
-            from common.product_table import listing_text
-
             parts.append(np.full((len(table), self.words), np.nan, np.float32))
-            told = ~np.isnan(parts[1][:, 0]) if "title" in table else []
-            if np.any(told):
-                parts[-1][told] = hashed(listing_text(table[told]), self.words)
-        for name, known in self.categories.items():
-            values = table[name] if name in table else pd.Series(np.nan, table.index)
-            codes = pd.Index(known).get_indexer(values)  # -1, the last place, where rare or new
-            places = np.eye(len(known) + 1, dtype=np.float32)[codes]
-            places[values.isna()] = np.nan
+            has_text = ~np.isnan(parts[1][:, 0]) if "title" in table else []
+            if np.any(has_text):
+                parts[-1][has_text] = hashed(listing_text(table[has_text]), self.words)
+        for name, values in self.categories.items():
+            column = table[name] if name in table else pd.Series(np.nan, table.index)
+            codes = pd.Index(values).get_indexer(column)  # -1, the last place, where rare or new
+            places = np.eye(len(values) + 1, dtype=np.float32)[codes]
+            places[column.isna()] = np.nan
             parts.append(places)
         return np.concatenate(parts, axis=1)
 
-    def as_dict(self) -> dict:
-        return asdict(self)
+
+def row_blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
+    """Row numbers, BLOCK_ROWS at a time; one block that is empty where there are none."""
+    for start in range(0, max(len(rows), 1), BLOCK_ROWS):
+        yield rows[start : start + BLOCK_ROWS]
 
 
-def row(
-    dataset: Dataset,
-    learned: np.ndarray,
-    test: np.ndarray,
-    predicted: np.ndarray,
-    model: str,
-    seconds: tuple[float, float] = (0.0, 0.0),
-    **run: object,
-) -> dict:
-    """One row of a results table.
+@dataclass(frozen=True)
+class PriceTask:
+    """What a price model is fitted on: products, their features, the row numbers of each side."""
 
-    learned, test: row numbers; predicted: (len(test),) USD; seconds: of fitting and predicting;
-    run: experiment, features, split, seed.
-    """
-    from common import metrics
+    dataset: Dataset
+    encoder: PriceFeatures
+    train: np.ndarray
+    validation: np.ndarray
+    test: np.ndarray
+    whole: np.ndarray | None  # all features; None where they may not fit into memory
 
-    truth = dataset.table.iloc[test]
-    return {
-        "experiment": run["experiment"],
-        "features": run["features"],
-        "model": model,
-        "split": run["split"],
-        "text": dataset.text_setting,
-        "seed": run["seed"],
-        "n_train": len(learned),
-        "n_test": len(test),
-        **metrics.regression(truth["price_usd"], predicted, truth["dataset_source"]),
-        "fit_seconds": seconds[0],
-        "predict_seconds": seconds[1],
-        "device": hardware(),
-    }
+    @classmethod
+    def build(
+        cls, dataset: Dataset, columns: list[str], sides: tuple[np.ndarray, ...] | None = None
+    ) -> "PriceTask":
+        """columns: see :func:`feature_columns`; sides: training, validation and test rows.
 
+        The encoder learns from training and validation rows.
+        """
+        train, validation, test = sides or split_sides(dataset.table)
+        encoder = PriceFeatures.fit(dataset, np.concatenate([train, validation]), columns)
+        whole = None
+        if len(dataset.table) <= BLOCK_ROWS:
+            whole = encoder.matrix(dataset.table, dataset.image, dataset.text)
+        return cls(dataset, encoder, train, validation, test, whole)
 
-def slug(*parts: object) -> str:
-    """A file name: ``("LightGBM", "metadata + embedding")`` -> ``LightGBM_metadata-embedding``."""
-    return "_".join("-".join(str(part).replace("+", " ").split()) for part in parts)
+    @property
+    def learn(self) -> np.ndarray:
+        """Training and validation rows."""
+        return np.concatenate([self.train, self.validation])
+
+    @property
+    def usd(self) -> np.ndarray:
+        """Prices of all rows."""
+        return self.dataset.table["price_usd"].to_numpy()
+
+    def matrix(self, rows: np.ndarray) -> np.ndarray:
+        """Features (n_rows, n_features) of the rows with these numbers."""
+        if self.whole is not None:
+            return self.whole[rows]
+        data = self.dataset
+        return self.encoder.matrix(data.table.iloc[rows], data.image[rows], data.text[rows])

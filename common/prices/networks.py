@@ -1,5 +1,4 @@
-"""Networks of the price stage: the study's Advanced MLP, packed MLPs, and their ensemble with
-kernels."""
+"""Networks of the price stage: the study's Advanced MLP, and the Price Ensemble."""
 
 import numpy as np
 import torch
@@ -24,8 +23,12 @@ class AdvancedMLP(nn.Module):
     def __init__(self, inputs: int):
         super().__init__()
         self.arguments = {"inputs": inputs}
-        self.body = _normed_mlp(inputs, self.WIDTHS, self.DROPOUT)
-        self.head = nn.Linear(self.WIDTHS[-1], 1)
+        layers = []
+        for width, rate in zip(self.WIDTHS, self.DROPOUT, strict=True):
+            layers += [nn.Linear(inputs, width), nn.BatchNorm1d(width), nn.SiLU(), nn.Dropout(rate)]
+            inputs = width
+        self.body = nn.Sequential(*layers)
+        self.head = nn.Linear(inputs, 1)
 
     def forward(self, features: Tensor) -> Tensor:
         return self.head(self.body(features.nan_to_num())).squeeze(1)
@@ -49,42 +52,28 @@ class PackedMLP(nn.Module):
     """
 
     def __init__(
-        self,
-        blocks: list[int],
-        members: int,
-        widths: list[int],
-        dropout: float,
-        missing: float,
+        self, blocks: list[int], members: int, widths: list[int], dropout: float, missing: float
     ):
         super().__init__()
         self.missing, self.blocks, self.members = missing, len(blocks), members
-        self.register_buffer(
-            "block_of",
-            torch.arange(len(blocks)).repeat_interleave(torch.tensor(blocks)),
-            persistent=False,
-        )
-        layers, inputs = [], None
-        for width in widths:
-            first = inputs is None
-            layers += [
-                nn.Linear(sum(blocks), members * width)
-                if first
-                else PackedLinear(members, inputs, width),
-                nn.BatchNorm1d(members * width),
-                nn.SiLU(),
-                nn.Dropout(dropout),
-            ]
-            inputs = width
+        block_of = torch.arange(len(blocks)).repeat_interleave(torch.tensor(blocks))
+        self.register_buffer("block_of", block_of, persistent=False)
+        inputs, layers = widths[0], [nn.Linear(sum(blocks), members * widths[0])]
+        for width in [*widths[1:], None]:
+            layers += [nn.BatchNorm1d(members * inputs), nn.SiLU(), nn.Dropout(dropout)]
+            if width:
+                layers.append(PackedLinear(members, inputs, width))
+                inputs = width
         self.body = nn.Sequential(*layers)
         self.heads = PackedLinear(members, inputs, len(QUANTILES) + 1)
 
     def forward(self, features: Tensor) -> dict[str, Tensor]:
         if self.training and self.missing:
-            kept = torch.rand(len(features), self.blocks, device=features.device) >= self.missing
-            features = features * kept[:, self.block_of]
+            shown = torch.rand(len(features), self.blocks, device=features.device) >= self.missing
+            features = features * shown[:, self.block_of]
         features = features.nan_to_num()
-        made = self.heads(self.body(features)).view(len(features), self.members, -1)
-        return {"log": made[..., :-1], "usd": made[..., -1]}
+        outputs = self.heads(self.body(features)).view(len(features), self.members, -1)
+        return {"log": outputs[..., :-1], "usd": outputs[..., -1]}
 
 
 class PackedLinear(nn.Module):
@@ -99,17 +88,18 @@ class PackedLinear(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         members, inputs, _ = self.weight.shape
         packed = features.view(len(features), members, inputs).transpose(0, 1)
-        made = torch.bmm(packed, self.weight.to(packed.dtype))
-        return made.transpose(0, 1).reshape(len(features), -1) + self.bias
+        product = torch.bmm(packed, self.weight.to(packed.dtype))
+        return product.transpose(0, 1).reshape(len(features), -1) + self.bias
 
 
 class PriceEnsemble(nn.Module):
-    """Price model of ours: members, each half a small network and half a kernel machine.
+    """Members that are each half a small network and half a kernel ridge regression.
 
     Both halves of a member read the principal components of the embeddings, and neither has learned
     from the member's fold. blocks: width of each group of features, the first `embeddings` of them
-    reduced to `components`; network: arguments of `PackedMLP`; landmarks: of `KernelRidge`.
-    Takes (n, sum(blocks)), returns what `PackedMLP` returns; a feature that is not known is NaN.
+    reduced to `components`; network: arguments of `PackedMLP`; landmarks: of `KernelRidge`; scales:
+    mean and deviation of the log price and of the price. Takes (n, sum(blocks)), returns what
+    `PackedMLP` returns; an unknown feature is NaN.
     """
 
     def __init__(
@@ -144,12 +134,9 @@ class PriceEnsemble(nn.Module):
 
     @staticmethod
     def combine(network: dict, kernel) -> dict:
-        """Mean of the two halves; kernel: (n, members, 2), standardised log price and USD.
-
-        Tensors or arrays.
-        """
+        """Mean of the two halves; kernel: (n, members, 2), standardised log price and USD."""
         log, usd = kernel[..., 0], kernel[..., 1]
-        # The kernel knows no quantiles: it moves the network's along.
+        # The kernel knows no quantiles: it shifts the network's.
         shift = (log - network["log"][..., MEDIAN]) / 2
         return {"log": network["log"] + shift[..., None], "usd": (network["usd"] + usd) / 2}
 
@@ -167,12 +154,3 @@ class PriceEnsemble(nn.Module):
     def quantiles(self, outputs: dict[str, np.ndarray]) -> np.ndarray:
         """Quantiles of the log price by each member: (n, members, 3)."""
         return outputs["log"] * self.log_scale[1] + self.log_scale[0]
-
-
-def _normed_mlp(inputs: int, widths: tuple[int, ...], dropout: tuple[float, ...]) -> nn.Sequential:
-    """Linear, batch norm, SiLU (swish) and dropout for each width."""
-    layers = []
-    for width, rate in zip(widths, dropout, strict=True):
-        layers += [nn.Linear(inputs, width), nn.BatchNorm1d(width), nn.SiLU(), nn.Dropout(rate)]
-        inputs = width
-    return nn.Sequential(*layers)

@@ -1,4 +1,4 @@
-"""The two ways to train a price network: the study's and ours."""
+"""Training of the price networks: the study's Advanced MLP, the Price Ensemble."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import torch
+from sklearn.model_selection import GroupKFold
 from torch import Tensor
 from torch.nn import functional
 
 from common.kernel_ridge import MOST_LANDMARKS, KernelRidge
 from common.prices.conformal import ConformalMargins
-from common.prices.features import PriceFeatures
-from common.prices.model import PREDICT_BATCH, Matrix, PriceModel, blocks
+from common.prices.features import PriceTask, row_blocks
+from common.prices.model import PREDICT_BATCH, PriceModel
 from common.prices.networks import QUANTILES, AdvancedMLP, PriceEnsemble
 from common.training import History, TensorBatches, TrainConfig, fit, predict
 
@@ -24,13 +25,12 @@ STUDY = TrainConfig(
     lr=1e-3,
     optimizer="adam",
     schedule="plateau",
-    plateau_factor=0.5,
     plateau_patience=7,
     patience=20,
     amp=False,
 )
 
-# Chosen on validation rows of the study set, see the README.
+# Chosen on validation rows of the study set.
 ENSEMBLE = TrainConfig(epochs=12, batch_size=512, lr=6e-3, weight_decay=0.05, schedule="onecycle")
 # Few rows come in smaller batches, so that an epoch keeps enough steps to learn from.
 FEWEST_STEPS, SMALLEST_BATCH = 13, 16
@@ -41,62 +41,47 @@ COLUMN_SPREAD = 0.6  # of a one-hot place in the kernel's distances; an embeddin
 
 
 def fit_advanced_mlp(
-    encoder: PriceFeatures,
-    matrix: Matrix,
-    table: pd.DataFrame,
-    train: np.ndarray,
-    validation: np.ndarray,
-    seed: int,
-    device: torch.device,
-    compiled: bool = False,
+    task: PriceTask, seed: int, device: torch.device, compiled: bool = False
 ) -> tuple[PriceModel, History, np.ndarray]:
     """Trains the Advanced MLP on squared error in USD; validation rows stop it.
 
-    matrix: rows of :meth:`PriceFeatures.matrix` by number; table: its products, of which
-    ``price_usd`` and ``group`` are read; train, validation: row numbers; compiled: by
-    torch.compile. Returns model, history and the rows that it learned from.
+    compiled: by torch.compile. Returns model, history and the rows that it learned from.
     """
-    model = PriceModel.build(encoder, matrix, train, AdvancedMLP, inputs=sum(encoder.blocks))
-    prices = torch.from_numpy(table["price_usd"].to_numpy(np.float32))
+    inputs = sum(task.encoder.blocks)
+    model = PriceModel.build(task, task.train, AdvancedMLP, inputs=inputs)
+    usd = torch.from_numpy(task.usd.astype(np.float32))
+    size, config = STUDY.batch_size, replace(STUDY, compiled=compiled)
     batches = [
-        TensorBatches((model.tensor(matrix[rows]),), prices[rows], STUDY.batch_size, shuffle, seed)
-        for rows, shuffle in ((train, True), (validation, False))
+        TensorBatches((model.tensor(task.matrix(rows)),), usd[rows], size, shuffle, seed)
+        for rows, shuffle in ((task.train, True), (task.validation, False))
     ]
-    config = replace(STUDY, compiled=compiled)
-    history = fit(
-        model.network, *batches, functional.mse_loss, config, device, progress="Advanced MLP"
-    )
-    return model, history, train
+    loss = functional.mse_loss
+    history = fit(model.network, *batches, loss, config, device, progress="Advanced MLP")
+    return model, history, task.train
 
 
 def fit_ensemble(
-    encoder: PriceFeatures,
-    matrix: Matrix,
-    table: pd.DataFrame,
-    train: np.ndarray,
-    validation: np.ndarray,
-    seed: int,
-    device: torch.device,
-    compiled: bool = False,
+    task: PriceTask, seed: int, device: torch.device, compiled: bool = False
 ) -> tuple[PriceModel, History, np.ndarray]:
-    """Trains networks and kernel machines; no row stops them, so on validation rows as well.
+    """Trains the Price Ensemble; no row stops it, so it learns from validation rows as well.
 
-    Each member of the ensemble leaves out one fold of products, and what it says of that fold
-    calibrates the range. Arguments and results as in :func:`fit_advanced_mlp`.
+    Each member leaves out one fold of products, by whose predictions the interval is calibrated.
+    Arguments and results as in :func:`fit_advanced_mlp`.
     """
-    rows = np.concatenate([train, validation])
-    usd = table["price_usd"].to_numpy(np.float32)[rows]
-    fold = folds(table["group"].iloc[rows], ENSEMBLE_NETWORK["members"], seed)
+    rows = task.learn
+    usd = task.usd.astype(np.float32)[rows]
+    fold = folds(task.dataset.table["group"].iloc[rows], ENSEMBLE_NETWORK["members"], seed)
 
     prices = torch.from_numpy(usd)
-    log_scale, usd_scale = _scale(prices.log()), _scale(prices)
+    log_scale, usd_scale = (
+        (float(values.mean()), float(values.std())) for values in (prices.log(), prices)
+    )
     model = PriceModel.build(
-        encoder,
-        matrix,
+        task,
         rows,
         PriceEnsemble,
-        blocks=encoder.blocks,
-        embeddings=len(encoder.widths),
+        blocks=task.encoder.blocks,
+        embeddings=len(task.encoder.widths),
         components=COMPONENTS,
         network=ENSEMBLE_NETWORK,
         landmarks=min(len(rows), MOST_LANDMARKS),
@@ -104,46 +89,38 @@ def fit_ensemble(
         usd_scale=usd_scale,
     )
     ensemble, scale = model.network, torch.from_numpy(model.scale)
-    spreads = ensemble.reduce.fit((model.tensor(matrix[some]) for some in blocks(rows)), scale)
-    reduced, start = torch.empty(len(rows), sum(ensemble.blocks)), 0
-    for some in blocks(rows):
-        with torch.no_grad():
-            reduced[start : start + len(some)] = ensemble.reduce(model.tensor(matrix[some]))
-        start += len(some)
+    spreads = ensemble.reduce.fit((model.tensor(task.matrix(b)) for b in row_blocks(rows)), scale)
+    reduced, blocks = torch.empty(len(rows), sum(ensemble.blocks)), list(row_blocks(rows))
+    with torch.no_grad():
+        for block, part in zip(blocks, reduced.split([len(b) for b in blocks]), strict=True):
+            part.copy_(ensemble.reduce(model.tensor(task.matrix(block))))
     targets = {
         "log": (prices.log() - log_scale[0]) / log_scale[1],
         "usd": (prices - usd_scale[0]) / usd_scale[1],
         "fold": torch.from_numpy(fold),
     }
     batches = TensorBatches((reduced,), targets, _batch_size(len(rows)), True, seed)
-    config = replace(ENSEMBLE, compiled=compiled)
-    history = fit(
-        ensemble.network, batches, None, _packed_loss, config, device, progress="ensemble"
-    )
+    config, network = replace(ENSEMBLE, compiled=compiled), ensemble.network
+    history = fit(network, batches, None, _packed_loss, config, device, progress="Price Ensemble")
     ensemble.kernel, in_sample = KernelRidge.fit(
         reduced,
         ensemble.blocks,
-        torch.cat([*spreads, COLUMN_SPREAD * scale[sum(encoder.widths) :]]),
+        torch.cat([*spreads, COLUMN_SPREAD * scale[sum(task.encoder.widths) :]]),
         torch.stack([targets["log"], targets["usd"]], dim=1),
         targets["fold"],
         seed,
     )
 
-    made = predict(
-        ensemble.network, TensorBatches((reduced,), None, PREDICT_BATCH, False, 0), device
-    )
-    outputs = ensemble.combine(made, in_sample.numpy())
-    unseen = np.arange(len(rows)), fold
-    low, _, high = ensemble.quantiles(outputs)[unseen].T
-    priced = ensemble.prices(outputs)[unseen]
-    model.margins = ConformalMargins.calibrate(usd, priced, low, high)
+    batches = TensorBatches((reduced,), None, PREDICT_BATCH, False, 0)
+    outputs = ensemble.combine(predict(network, batches, device), in_sample.numpy())
+    left_out = np.arange(len(rows)), fold
+    low, _, high = ensemble.quantiles(outputs)[left_out].T
+    model.margins = ConformalMargins.calibrate(usd, ensemble.prices(outputs)[left_out], low, high)
     return model, history, rows
 
 
 def folds(groups: pd.Series, members: int, seed: int) -> np.ndarray:
     """The member that leaves out each row (n_rows,); a group of products is left out together."""
-    from sklearn.model_selection import GroupKFold  # not before a network is fitted
-
     fold = np.empty(len(groups), np.int64)
     parts = GroupKFold(members, shuffle=True, random_state=seed)
     codes = groups.factorize()[0]  # of strings it is slow
@@ -159,10 +136,6 @@ def _batch_size(rows: int) -> int:
     return -(-rows // steps)
 
 
-def _scale(values: Tensor) -> tuple[float, float]:
-    return float(values.mean()), float(values.std())
-
-
 def _packed_loss(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> Tensor:
     # Quantiles of the log price: a mispriced odd product must not pull the many. Squares: the
     # mean price in dollars.
@@ -175,8 +148,8 @@ def _packed_loss(outputs: dict[str, Tensor], targets: dict[str, Tensor]) -> Tens
     return ((pinball + squares) * learns).sum() / learns.sum()
 
 
-RECIPES: dict[str, Callable] = {"study": fit_advanced_mlp, "ensemble": fit_ensemble}
-NAMES = {
-    "study": "Advanced MLP",
-    "ensemble": "Price Ensemble",
-}  # as every table calls what they train
+# --recipe -> the model's name in every table, and its fit.
+RECIPES: dict[str, tuple[str, Callable]] = {
+    "study": ("Advanced MLP", fit_advanced_mlp),
+    "ensemble": ("Price Ensemble", fit_ensemble),
+}

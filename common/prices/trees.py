@@ -1,63 +1,49 @@
-"""Boosted trees for prices: LightGBM and XGBoost, the study's settings and those tuned here.
+"""Boosted trees for prices: LightGBM and XGBoost, with the study's settings and tuned ones.
 
 Trees read the embeddings as they are, as principal components or as random projections (the
-metadata columns always as they are), and learn USD or its logarithm. What they are given by
-default was chosen on validation rows of the study set, by :func:`search`.
+metadata columns always as they are), and learn USD or its logarithm.
 """
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
+from lightgbm import LGBMRegressor, early_stopping
+from sklearn.decomposition import PCA
+from sklearn.random_projection import GaussianRandomProjection
+from xgboost import XGBRegressor
 
 from common import runtime
+from common.artifacts import atomic, write_json
+from common.prices.features import PriceFeatures, PriceTask
 
 BINS = 63  # of a histogram; the usual 255 take three times as long on 1,500 dimensions, for nothing
 
+LIBRARIES = ("XGBoost", "LightGBM")
 # The study's 1,000 trees at a learning rate of 0.05, all else as the libraries have it.
-STUDY = {
-    "XGBoost": {"n_estimators": 1000, "learning_rate": 0.05},
-    "LightGBM": {"n_estimators": 1000, "learning_rate": 0.05},
-}
-# Chosen on validation rows of the study set; what :func:`search` finds better belongs here (eight
-# further trials a library found nothing that was).
+STUDY = dict.fromkeys(LIBRARIES, {"n_estimators": 1000, "learning_rate": 0.05})
+# Chosen on validation rows of the study set; what :func:`search` finds better belongs here.
+_COMMON = {"n_estimators": 800, "colsample_bytree": 0.2, "subsample": 0.8, "reg_lambda": 5.0}
+_XGBOOST = {"learning_rate": 0.07, "max_depth": 5, "min_child_weight": 5.0}
+_LIGHTGBM = {"learning_rate": 0.05, "num_leaves": 16, "min_child_samples": 8, "subsample_freq": 1}
 TUNED = {
-    "XGBoost": {
-        "reads": "pca",
-        "n_estimators": 800,
-        "learning_rate": 0.07,
-        "max_depth": 5,
-        "min_child_weight": 5.0,
-        "colsample_bytree": 0.2,
-        "subsample": 0.8,
-        "reg_lambda": 5.0,
-    },
-    "LightGBM": {
-        "reads": "pca",
-        "n_estimators": 800,
-        "learning_rate": 0.05,
-        "num_leaves": 16,
-        "min_child_samples": 8,
-        "colsample_bytree": 0.2,
-        "subsample": 0.8,
-        "subsample_freq": 1,
-        "reg_lambda": 5.0,
-    },
+    "XGBoost": {"reads": "pca", **_COMMON, **_XGBOOST},
+    "LightGBM": {"reads": "pca", **_COMMON, **_LIGHTGBM},
 }
-
-READS = ("raw", "pca", "random projection")
-COMPONENTS = 128  # per embedding, of `pca` and `random projection`
-MOST_ROUNDS, PATIENCE = 1000, 40  # of a trial; validation rows stop it
+PROJECTIONS = {"pca": PCA, "random projection": GaussianRandomProjection}
+READS = ("raw", *PROJECTIONS)
+COMPONENTS = 128  # per embedding, of a projection
+MAX_ROUNDS, PATIENCE = 1000, 40  # of a trial; validation rows stop it
 
 
 @dataclass
 class Trees:
     """One library's trees over rows of :meth:`common.prices.features.PriceFeatures.matrix`.
 
-    widths: columns of each embedding, the first of a row. settings: the
-    library's own (names of its scikit-learn interface), and ``reads`` (one of READS, ``raw`` if
-    absent) and ``target`` (``usd``, the default, or ``log``).
+    widths: columns of each embedding, the first of a row. settings: the library's own (names of
+    its scikit-learn interface), and ``reads`` (one of READS, ``raw`` if absent) and ``target``
+    (``usd``, the default, or ``log``).
     """
 
     library: str
@@ -67,70 +53,59 @@ class Trees:
     projections: list[np.ndarray] = field(default_factory=list)
     model: object = None
 
-    def fit(
-        self,
-        matrix: np.ndarray,
-        usd: np.ndarray,
-        watched: tuple[np.ndarray, np.ndarray] | None = None,
-    ) -> "Trees":
-        """Learns; ``watched``, matrix and USD of validation rows, stops it early."""
-        self.projections = self._projections(matrix)
+    def fit(self, matrix: np.ndarray, usd: np.ndarray, validation: tuple | None = None) -> "Trees":
+        """Learns; ``validation``, the matrix and USD of other rows, stops it early."""
         arguments = {**self.settings, "random_state": self.seed, "max_bin": BINS}
         reads, target = arguments.pop("reads", "raw"), arguments.pop("target", "usd")
         assert reads in READS and target in ("usd", "log")
+        if reads != "raw":
+            self.projections = self._projections(PROJECTIONS[reads], matrix)
         # What the libraries take for "all cores" is the machine's, not what we may use.
         arguments["n_jobs"] = runtime.cpu_count()
-        sides = [(self._columns(matrix), self._scaled(usd))]
-        if watched:
-            sides.append((self._columns(watched[0]), self._scaled(watched[1])))
-        learn = _lightgbm if self.library == "LightGBM" else _xgboost
-        self.model = learn(arguments, *sides)
+        learned, *watched = (
+            (self._columns(rows), np.log(prices) if target == "log" else prices)
+            for rows, prices in ((matrix, usd), *([validation] if validation else []))
+        )
+        if self.library == "LightGBM":
+            stop, arguments["importance_type"] = {}, "gain"
+            for rows, prices in watched:
+                callbacks = [early_stopping(PATIENCE, verbose=False)]
+                stop = {"eval_X": rows, "eval_y": prices, "callbacks": callbacks}
+            self.model = LGBMRegressor(**arguments, force_col_wise=True, verbose=-1)
+        else:
+            stop = {"eval_set": watched or None, "verbose": False}
+            patience = PATIENCE if watched else None
+            self.model = XGBRegressor(**arguments, early_stopping_rounds=patience)
+        self.model.fit(*learned, **stop)
         return self
 
     def predict(self, matrix: np.ndarray) -> np.ndarray:
         """USD (n_rows,)."""
-        made = self.model.predict(self._columns(matrix))
-        return np.exp(made) if self.settings.get("target") == "log" else made
+        predicted = self.model.predict(self._columns(matrix))
+        return np.exp(predicted) if self.settings.get("target") == "log" else predicted
 
-    @property
-    def rounds(self) -> int:
-        """How many trees early stopping kept."""
-        if self.library == "LightGBM":
-            return self.model.best_iteration_
-        return self.model.best_iteration + 1
+    def importances(self, encoder: PriceFeatures) -> tuple[list[str], list[float]]:
+        """Names and gains: of each embedding as a whole, and of each value of the columns."""
+        widths = [axes.shape[1] for axes in self.projections] or list(self.widths)
+        *embeddings, columns = np.split(self.model.feature_importances_, np.cumsum(widths))
+        names = [*encoder.embeddings, *encoder.names[sum(encoder.widths) :]]
+        return names, [*(gains.sum() for gains in embeddings), *columns]
 
-    @property
-    def booster(self) -> tuple[object, str]:
-        """The library's own model, and the ending of the file it saves itself to."""
-        if self.library == "LightGBM":
-            return self.model.booster_, ".txt"
-        return self.model.get_booster(), ".json"
-
-    @property
-    def read_widths(self) -> list[int]:
-        """Columns that the trees see of each embedding."""
-        return [one.shape[1] for one in self.projections] or list(self.widths)
-
-    def as_dict(self) -> dict:
-        """What a saved booster needs beside it to price: plain numbers, for JSON."""
-        return {
+    def save(self, path: Path, encoder: PriceFeatures) -> None:
+        """Writes the trees in their library's own text format, and what they read as JSON."""
+        lightgbm = self.library == "LightGBM"
+        booster = self.model.booster_ if lightgbm else self.model.get_booster()
+        with atomic(path.with_suffix(".txt" if lightgbm else ".json")) as part:
+            booster.save_model(part)
+        settings = {
             "library": self.library,
             "settings": self.settings,
-            "widths": list(self.widths),
-            "projections": [one.tolist() for one in self.projections],
+            "projections": [axes.tolist() for axes in self.projections],
+            "encoder": asdict(encoder),
         }
+        write_json(settings, path.with_suffix(".trees.json"))
 
-    def _scaled(self, usd: np.ndarray) -> np.ndarray:
-        return np.log(usd) if self.settings.get("target") == "log" else usd
-
-    def _projections(self, matrix: np.ndarray) -> list[np.ndarray]:
-        from sklearn.decomposition import PCA
-        from sklearn.random_projection import GaussianRandomProjection
-
-        reads = self.settings.get("reads", "raw")
-        if reads == "raw":
-            return []
-        kind = PCA if reads == "pca" else GaussianRandomProjection
+    def _projections(self, kind: type, matrix: np.ndarray) -> list[np.ndarray]:
         starts = np.cumsum([0, *self.widths])
         return [
             kind(min(COMPONENTS, end - start, len(matrix)), random_state=self.seed)
@@ -143,40 +118,34 @@ class Trees:
         if not self.projections:
             return matrix
         parts, start = [], 0
-        for projection in self.projections:  # not centred: a shift means nothing to a tree
-            parts.append(matrix[:, start : start + len(projection)] @ projection)
-            start += len(projection)
+        for axes in self.projections:  # not centred: a shift means nothing to a tree
+            parts.append(matrix[:, start : start + len(axes)] @ axes)
+            start += len(axes)
         return np.hstack([*parts, matrix[:, start:]])
 
 
-def search(
-    library: str,
-    matrix: np.ndarray,
-    usd: np.ndarray,
-    sides: tuple[np.ndarray, np.ndarray],
-    widths: tuple[int, ...],
-    trials: int,
-    path: Path,
-    name: str,
-) -> list[dict]:
-    """Looks for settings on validation rows; returns every trial so far as a row.
+def search(library: str, task: PriceTask, trials: int, path: Path, name: str) -> list[dict]:
+    """Looks for settings; returns every trial so far as a row.
 
-    A trial learns from the first of ``sides`` (row numbers), and is stopped and judged by the
-    second: sqrt(RMSE * MAE) in USD, since a price must be near for the many and not absurd for
-    the few. ``path``, ``name``: see :func:`common.tuning.search`.
+    A trial learns from the task's training side, and is stopped and judged by its test side:
+    sqrt(RMSE * MAE) in USD, since a price must be near for the many and not absurd for the few.
+    ``path``, ``name``: see :func:`common.tuning.search`.
     """
     from common import tuning
 
-    train, validation = sides
+    (learned, usd), (held_out, true) = (
+        (task.matrix(rows), task.usd[rows]) for rows in (task.train, task.test)
+    )
 
     def objective(trial):
-        trees = Trees(library, suggest(trial, library), widths)
+        trees = Trees(library, suggest(trial, library), task.encoder.widths)
         started = time.perf_counter()
-        trees.fit(matrix[train], usd[train], (matrix[validation], usd[validation]))
+        trees.fit(learned, usd, (held_out, true))
         trial.set_user_attr("fit_seconds", time.perf_counter() - started)
-        trial.set_user_attr("rounds", trees.rounds)
-        error = trees.predict(matrix[validation]) - usd[validation]
-        trial.set_user_attr("validation_r2", float(1 - np.mean(error**2) / usd[validation].var()))
+        error = trees.predict(held_out) - true
+        best = trees.model.best_iteration_ if library == "LightGBM" else trees.model.best_iteration
+        trial.set_user_attr("rounds", best + (library == "XGBoost"))  # counts from 0
+        trial.set_user_attr("validation_r2", float(1 - np.mean(error**2) / true.var()))
         trial.set_user_attr("validation_mae", float(np.mean(np.abs(error))))
         return float(np.sqrt(np.sqrt(np.mean(error**2)) * np.mean(np.abs(error))))
 
@@ -186,10 +155,10 @@ def search(
 
 def suggest(trial, library: str) -> dict:
     """Settings to try, with the library's own names."""
-    common = {
+    settings = {
         "reads": trial.suggest_categorical("reads", READS),
         "target": trial.suggest_categorical("target", ("usd", "log")),
-        "n_estimators": MOST_ROUNDS,
+        "n_estimators": MAX_ROUNDS,
         "learning_rate": trial.suggest_float("learning_rate", 0.04, 0.15, log=True),
         "subsample": trial.suggest_float("subsample", 0.5, 1.0),
         "reg_lambda": trial.suggest_float("reg_lambda", 0.1, 100.0, log=True),
@@ -197,35 +166,8 @@ def suggest(trial, library: str) -> dict:
     }
     if library == "LightGBM":
         leaves = trial.suggest_int("num_leaves", 6, 48, log=True)
-        few = trial.suggest_int("min_child_samples", 4, 40, log=True)
-        return common | {"num_leaves": leaves, "min_child_samples": few, "subsample_freq": 1}
+        least = trial.suggest_int("min_child_samples", 4, 40, log=True)
+        return settings | {"num_leaves": leaves, "min_child_samples": least, "subsample_freq": 1}
     depth = trial.suggest_int("max_depth", 3, 6)
     least = trial.suggest_float("min_child_weight", 1.0, 50.0, log=True)
-    return common | {"max_depth": depth, "min_child_weight": least}
-
-
-def _lightgbm(arguments: dict, learned: tuple, watched: tuple | None = None):
-    from lightgbm import LGBMRegressor, early_stopping
-
-    model = LGBMRegressor(**arguments, importance_type="gain", force_col_wise=True, verbose=-1)
-    if watched is None:
-        return model.fit(*learned)
-    stop = early_stopping(PATIENCE, verbose=False)
-    return model.fit(*learned, eval_X=watched[0], eval_y=watched[1], callbacks=[stop])
-
-
-def _xgboost(arguments: dict, learned: tuple, watched: tuple | None = None):
-    from xgboost import XGBRegressor
-
-    if watched is None:
-        return XGBRegressor(**arguments).fit(*learned)
-    model = XGBRegressor(**arguments, early_stopping_rounds=PATIENCE)
-    return model.fit(*learned, eval_set=[watched], verbose=False)
-
-
-def plain_lightgbm(seed: int, **settings: object):
-    """Unfitted LightGBM, untuned, for inputs that are no embeddings: words, attributes."""
-    from lightgbm import LGBMRegressor
-
-    plain = {"n_estimators": 400, "learning_rate": 0.05, "random_state": seed, "verbose": -1}
-    return LGBMRegressor(n_jobs=runtime.cpu_count(), **(plain | settings))
+    return settings | {"max_depth": depth, "min_child_weight": least}
