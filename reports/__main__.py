@@ -20,7 +20,7 @@ from common.artifacts import Paths, atomic
 PICTURES = {
     "sample": {"clustering_DEC/clusters_k_means": "map.png"},
     "kaggle14k": {
-        "regression_DL_SOTA_ensemble_metadata-embedding_listing_grouped_parity": "price.png"
+        "regression_DL_SOTA/ensemble_metadata-embedding_listing_grouped_parity": "price.png"
     },
 }
 
