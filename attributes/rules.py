@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from attributes import vocabulary
+from attributes.vocabulary import STYLE_WORDS, WORDS
 
 # What a title begins with before it names the wearer: the brand.
 _HEAD = (
@@ -28,18 +28,16 @@ def whole_words(*alternatives: str) -> re.Pattern:
     return re.compile(rf"\b(?:{joined.replace(' ', '[ -]')})(?!\w)", re.IGNORECASE)
 
 
-_FABRIC = f"({vocabulary.FIBRE_WORDS.strip()}|{vocabulary.FABRIC_WORDS.strip()})"
-_GRADED_FABRIC = f"(({vocabulary.GRADE_WORDS.strip()}) )*{_FABRIC}"
+_FABRIC = f"({WORDS['fibre']}|{WORDS['fabric']})"
+_GRADED_FABRIC = f"(({WORDS['grade']}) )*{_FABRIC}"
 _PERCENT = r"\d{1,3}(\.\d+)?\s*(%|percent|per cent)"
 _COMPOSITION = whole_words(
     rf"{_PERCENT}\s*(of )?{_GRADED_FABRIC}( (leather|fibre|blend))?",
     rf"{_FABRIC}\s*[:(]?\s*{_PERCENT}\)?",
 )
 _MATERIAL = whole_words(f"{_GRADED_FABRIC}( {_FABRIC})*( (blend|weave|mix|lining|upper|fabric))?")
-_STYLES = [whole_words(words) for words in vocabulary.STYLE_WORDS.values()]
-_CARE, _ITEM, _DETAIL = map(
-    whole_words, (vocabulary.CARE_WORDS, vocabulary.ITEM_WORDS, vocabulary.DETAIL_WORDS)
-)
+_STYLES = [whole_words(words) for words in STYLE_WORDS.values()]
+_CARE, _ITEM, _DETAIL = (whole_words(WORDS[name]) for name in ("care", "item", "detail"))
 
 
 # --- brands ------------------------------------------------------------------------------------

@@ -8,80 +8,6 @@ both catalogues (H&M's English, Myntra's Indian English).
 
 from configparser import RawConfigParser
 
-# --- words as they stand in a text --------------------------------------------------------------
-
-FIBRE_WORDS = """
-cotton|polyester|viscose|rayon|modal|lyocell|tencel|linen|silk|wool|cashmere|mohair|alpaca|angora|
-merino|acrylic|nylon|polyamide|elastane|elasthan|spandex|lycra|polyurethane|polypropylene|
-polyethylene|bamboo|jute|hemp|ramie|cupro|acetate|metallic fibre|(duck|goose) down|feathers?
-"""
-FABRIC_WORDS = """
-leatherette|leatherite|leather|suede|nubuck|pu|pvc|tpu|tpr|eva|rubber|synthetic|canvas|denim|mesh|
-microfib(re|er)|microfleece|jersey|twill|corduroy|fleece|velvet|velour|satin|chiffon|tulle|
-georgette|cr[eê]pe|voile|poplin|flannel|chambray|seersucker|taffeta|organza|brocade|tweed|terry|
-(sweatshirt|woven|functional|blended|airy|textured|patterned|stretch|crinkled) (fabric|weave)|
-broderie anglaise|lace(?! up)|knit|pile|faux fur|shearling|neoprene|polycarbonate|plastic|metal|
-stainless steel|straw|felt
-"""
-# What stands before a fibre or fabric and belongs to it.
-GRADE_WORDS = """
-pure|organic|recycled|faux|imitation|artificial|genuine|premium|combed|brushed|ribbed|rib|cable|
-fine|stretch|blended|poly|man made|synthetic|micro|patent|washed|stainless
-"""
-CARE_WORDS = """
-((gentle|delicate|normal|cold|warm|preferably) )*(machine|hand) wash(able)?
-( (separately|gentle|cold|warm|hot))*( (in|at|with) (cold|warm|cool|lukewarm) water)?|
-(do not|don'?t|never) (machine wash|hand wash|dry ?clean|tumble dry|bleach|iron|wring|soak|scrub|
-brush|twist|wash)((, | or | and |, or )(dry ?clean|tumble dry|bleach|iron|wring|soak|scrub|twist))*|
-dry ?clean(able)?( only)?|
-wash (dark colou?rs |and dry )?(separately|inside out|cold|warm|in cold water|
-with (like|similar) colou?rs|(at|in|below) \\d+ degrees)|
-(below|at|in|under) \\d+ ?(degrees|° ?c?)|with (like|similar) colou?rs|
-(mild|gentle|soft) (detergent|soap)|
-(tumble|line|drip|hang|flat|air) dry( (low|flat|on low|in (the )?shade|inside out))*|
-dry (flat|(under|in) (the )?(shade|sun))|
-(low|medium|moderate|cool|warm|hot|steam|light) (to (hot|warm|medium) )?iron|
-wipe[^.;:]{0,40}? cloth|(clean|soft|dry|damp)(,? (clean|dry|damp|soft))* cloth|
-(leather|shoe) (cleaner|polish|shampoo)
-"""
-
-ITEM_WORDS = """
-t ?shirts?|tees?|polo shirts?|shirts?|blouses?|tunics?|kaftans?|kurtas?|kurtis?|camisoles?|
-tank tops?|tops?|vests?|jumpers?|sweaters?|pullovers?|cardigans?|sweatshirts?|sweatpants?|
-boleros?|hoodies?|hoody|
-ponchos?|jackets?|coats?|blazers?|waistcoats?|parkas?|anoraks?|trousers?|pants|chinos|joggers|
-jeans|jeggings|treggings|leggings|tights|stockings|socks|capris?|shorts|bermudas?|skirts?|skorts?|
-culottes|dungarees|dress(es)?|gowns?|jumpsuits?|playsuits?|rompers?|overalls?|sarees?|saris?|
-dupattas?|churidars?|patialas?|salwars?|lehengas?|sarongs?|bras?|bralettes?|briefs?|boxers?|
-trunks?|thongs?|hipsters?|knickers|body|bodies|bodysuits?|bikinis?( (top|bottoms?|briefs?))?|
-swimsuits?|pyjamas?|nightdress(es)?|nightgowns?|night suits?|robes?|bathrobes?|shoes?|sneakers?|
-trainers?|boots?|booties?|sandals?|flip flops?|slippers?|sliders?|heels|pumps|ballerinas?|flats|
-loafers?|moccasins?|clogs|mules|espadrilles|handbags?|bags?|shoppers?|backpacks?|rucksacks?|
-clutch(es)?|wallets?|purses?|totes?|belts?|ties|tie|bow ties?|scar(f|ves)|stoles?|mufflers?|
-shawls?|gloves?|mittens|caps?|hats?|beanies?|berets?|headbands?|alice ?bands?|hairbands?|
-hair (clips?|elastics|grips|claws?)|scrunchies?|sunglasses|umbrellas?|cufflinks?|suspenders|
-tracksuits?|track pants|wristbands?|suits?|sets?
-"""
-
-DETAIL_WORDS = """
-((patch|side|chest|back|front|open|flap|insert|slip|zipped|kangaroo|welt|in seam|fake|concealed|
-two|five|four|single) )*pockets?|
-((concealed|metal|front) )?zip(ped|per|pered)?( (fly|closure|fastening))?|
-buttons? (down the front|placket|closure)|buttoned (placket|cuffs|closure|front)|(lined )?hood|
-drawstring( (waist(band)?|hem))?|elasticated (waist(band)?|cuffs|hem|seam)|(detachable )?tie belt|
-belt loops|(adjustable|detachable|removable) (shoulder )?(straps?|belt|hood)|smocking|pleats?|
-pleated|ruffles?|frill(ed|s)?|flounces?|gathers|gathered|embroidery|appliqu[eé]d?|beads?|sequins?|
-studs?|fringes?|lace ups?|lacing|lace trims?|(fully )?lined|unlined|ribbing|
-ribbed (cuffs|hem|waistband)|curved hem(line)?|vented hem|slits?|dropped shoulders|yoke|
-underwired?|padded cups|velcro|magnetic (button )?closure|buckles?|cushioned \\w+|
-(textured|rubber|tpu|eva|gum rubber) (out)?sole|graphic print|brand(ed)? (tab|logo)|logo
-"""
-
-# Words of the trade, which a listing may use though no training text has them.
-TRADE_WORDS = (FIBRE_WORDS, FABRIC_WORDS, GRADE_WORDS, CARE_WORDS, ITEM_WORDS, DETAIL_WORDS)
-
-# --- normal values and their synonyms -----------------------------------------------------------
-
 # Words between are bounded and hold no hyphen, which stands for a space: a text of nothing but
 # hyphens would otherwise be tried in every way.
 _GAP = r",?( \w{1,20}){0,3}"  # "short white raglan sleeves"
@@ -96,8 +22,82 @@ STRAPS = (
     "racer ?back)"
 )
 
-# Attribute -> value -> its synonyms; a value alone is its only synonym.
+# Sections of values and their synonyms; values alone are their only synonyms.
 _SECTIONS = rf"""
+# Words as they stand in a text; a grade stands before a fibre or fabric and belongs to it.
+[words]
+fibre: cotton|polyester|viscose|rayon|modal|lyocell|tencel|linen|silk|wool|cashmere|mohair|alpaca|
+  angora|merino|acrylic|nylon|polyamide|elastane|elasthan|spandex|lycra|polyurethane|polypropylene|
+  polyethylene|bamboo|jute|hemp|ramie|cupro|acetate|metallic fibre|(duck|goose) down|feathers?
+fabric: leatherette|leatherite|leather|suede|nubuck|pu|pvc|tpu|tpr|eva|rubber|synthetic|canvas|
+  denim|mesh|microfib(re|er)|microfleece|jersey|twill|corduroy|fleece|velvet|velour|satin|chiffon|
+  tulle|georgette|cr[eê]pe|voile|poplin|flannel|chambray|seersucker|taffeta|organza|brocade|tweed|
+  terry|(sweatshirt|woven|functional|blended|airy|textured|patterned|stretch|crinkled) (fabric|
+  weave)|broderie anglaise|lace(?! up)|knit|pile|faux fur|shearling|neoprene|polycarbonate|plastic|
+  metal|stainless steel|straw|felt
+grade: pure|organic|recycled|faux|imitation|artificial|genuine|premium|combed|brushed|ribbed|rib|
+  cable|fine|stretch|blended|poly|man made|synthetic|micro|patent|washed|stainless
+care: ((gentle|delicate|normal|cold|warm|preferably) )*(machine|hand) wash(able)?( (separately|
+  gentle|cold|warm|hot))*( (in|at|with) (cold|warm|cool|lukewarm) water)?|(do not|don'?t|
+  never) (machine wash|hand wash|dry ?clean|tumble dry|bleach|iron|wring|soak|scrub|brush|twist|
+  wash)((, | or | and |, or )(dry ?clean|tumble dry|bleach|iron|wring|soak|scrub|twist))*|
+  dry ?clean(able)?( only)?|wash (dark colou?rs |and dry )?(separately|inside out|cold|warm|
+  in cold water|with (like|similar) colou?rs|(at|in|below) \d+ degrees)|(below|at|in|
+  under) \d+ ?(degrees|° ?c?)|with (like|similar) colou?rs|(mild|gentle|soft) (detergent|soap)|
+  (tumble|line|drip|hang|flat|air) dry( (low|flat|on low|in (the )?shade|inside out))*|dry (flat|
+  (under|in) (the )?(shade|sun))|(low|medium|moderate|cool|warm|hot|steam|light) (to (hot|warm|
+  medium) )?iron|wipe[^.;:]{{0,40}}? cloth|(clean|soft|dry|damp)(,? (clean|dry|damp|soft))* cloth|
+  (leather|shoe) (cleaner|polish|shampoo)
+item: t ?shirts?|tees?|polo shirts?|shirts?|blouses?|tunics?|kaftans?|kurtas?|kurtis?|camisoles?|
+  tank tops?|tops?|vests?|jumpers?|sweaters?|pullovers?|cardigans?|sweatshirts?|sweatpants?|
+  boleros?|hoodies?|hoody|ponchos?|jackets?|coats?|blazers?|waistcoats?|parkas?|anoraks?|trousers?|
+  pants|chinos|joggers|jeans|jeggings|treggings|leggings|tights|stockings|socks|capris?|shorts|
+  bermudas?|skirts?|skorts?|culottes|dungarees|dress(es)?|gowns?|jumpsuits?|playsuits?|rompers?|
+  overalls?|sarees?|saris?|dupattas?|churidars?|patialas?|salwars?|lehengas?|sarongs?|bras?|
+  bralettes?|briefs?|boxers?|trunks?|thongs?|hipsters?|knickers|body|bodies|bodysuits?|
+  bikinis?( (top|bottoms?|briefs?))?|swimsuits?|pyjamas?|nightdress(es)?|nightgowns?|night suits?|
+  robes?|bathrobes?|shoes?|sneakers?|trainers?|boots?|booties?|sandals?|flip flops?|slippers?|
+  sliders?|heels|pumps|ballerinas?|flats|loafers?|moccasins?|clogs|mules|espadrilles|handbags?|
+  bags?|shoppers?|backpacks?|rucksacks?|clutch(es)?|wallets?|purses?|totes?|belts?|ties|tie|
+  bow ties?|scar(f|ves)|stoles?|mufflers?|shawls?|gloves?|mittens|caps?|hats?|beanies?|berets?|
+  headbands?|alice ?bands?|hairbands?|hair (clips?|elastics|grips|claws?)|scrunchies?|sunglasses|
+  umbrellas?|cufflinks?|suspenders|tracksuits?|track pants|wristbands?|suits?|sets?
+detail: ((patch|side|chest|back|front|open|flap|insert|slip|zipped|kangaroo|welt|in seam|fake|
+  concealed|two|five|four|single) )*pockets?|((concealed|metal|front) )?zip(ped|per|pered)?( (fly|
+  closure|fastening))?|buttons? (down the front|placket|closure)|buttoned (placket|cuffs|closure|
+  front)|(lined )?hood|drawstring( (waist(band)?|hem))?|elasticated (waist(band)?|cuffs|hem|seam)|
+  (detachable )?tie belt|belt loops|(adjustable|detachable|removable) (shoulder )?(straps?|belt|
+  hood)|smocking|pleats?|pleated|ruffles?|frill(ed|s)?|flounces?|gathers|gathered|embroidery|
+  appliqu[eé]d?|beads?|sequins?|studs?|fringes?|lace ups?|lacing|lace trims?|(fully )?lined|unlined|
+  ribbing|ribbed (cuffs|hem|waistband)|curved hem(line)?|vented hem|slits?|dropped shoulders|yoke|
+  underwired?|padded cups|velcro|magnetic (button )?closure|buckles?|cushioned \w+|(textured|rubber|
+  tpu|eva|gum rubber) (out)?sole|graphic print|brand(ed)? (tab|logo)|logo
+# One value of each kind: the first that the text names.
+[style]
+fit: (super )?(slim|regular|comfort|loose|skinny|relaxed|tight|tailored|muscle|body|tapered|
+  standard|athletic|classic|snug|modern) (fit|fitted|fitting|cut)|fit(ting)? (slim|regular|comfort|
+  loose|skinny|relaxed|tailored)|(straight|wide|boot|flared|tapered|slim) (cut|legs?|legged)|
+  bootcut|oversized|fitted|boxy|a line
+sleeve: (extra )?(long|short|half|full|three quarter|3/4(th)?|cap|puff(ed)?|raglan|roll(ed)? up|
+  batwing|dolman|kimono|bell|balloon|flutter|trumpet) sleeve[sd]?|sleeveless|((narrow|wide|
+  adjustable|spaghetti) )?shoulder straps|strapless
+neck: (round|crew|v|deep v|scoop(ed)?|boat|polo|square|cowl|halter|turtle|mock|high|roll|keyhole|
+  sweetheart|henley|tie up|mandarin|spread|button(ed)? down|cutaway|turn down|stand up|resort|
+  grandad|shirt|peter pan|shawl|band|chinese|nehru) ?(neckline|neck(ed)?|collar(ed)?)|turtleneck|
+  off the shoulder|one shoulder|hooded|notch(ed)? lapels?|collared
+pattern: (graphic|floral|all over|allover|chest|animal|leopard|abstract|paisley|logo|
+  printed) (print(ed|s)?|pattern(ed)?|motifs?)|pinstripe[ds]?|(polka )?dots?|dotted|striped|
+  stripes?|check(s|ed|ered)?|plaid|tartan|gingham|floral|solid|self design|colou?r ?block(ed)?|
+  embroidered|embellished|printed|patterned|print motif|melange|houndstooth|camouflage|
+  tie( and)? dyed?|quilted|ribbed|textured|washed|distressed
+length: (knee|calf|ankle|hip|floor|thigh|full|mid calf|three fourth|mid thigh) length|cropped|capri|
+  mini|midi|maxi|(short|long)(?= (dress|skirt|jacket|coat|shorts|kurta|top))|high ?top|mid ?top|
+  low ?top
+rise: (high|low|mid|regular) (waist|waisted|rise)
+heel: (block|wedge|stiletto|kitten|chunky|cone|platform|high|flat) heel(ed|s)?|wedges?|(open|peep|
+  pointed|round|square|almond) toe[sd]?
+occasion: casual|formal|party|sports?|everyday|ethnic|festive|lounge|beach|office|workwear
+# Attribute by attribute: normal values.
 [fabric]
 blended: blended( (fabric|cotton))?|{_MIXED} (blend|mix)|poly ?cotton|blend|{_MIXED}( and |
   /){_MIXED}(?= (weave|jersey|blend|fabric))|containing (some )?{_MIXED}(?! content)
@@ -111,13 +111,7 @@ wool: wool(len)?|cashmere|merino
 microfibre: micro ?fib(re|er)
 leather: leather|nubuck
 synthetic: synthetics?|pu|pvc|chiffon|georgette|polyurethane
-linen
-silk
-bamboo
-acrylic
-suede
-canvas
-mesh
+linen, silk, bamboo, acrylic, suede, canvas, mesh
 [care]
 machine wash: machine (or hand )?wash(able|ed)?|machine/hand wash|mashine wash
 hand wash: hand ?wash(able|ed)?
@@ -190,11 +184,8 @@ sports: sports?( wear)?|sporty|gym|running|jogging|workout|training|football|cri
 casual: casuals?|every ?day|daily|weekend
 # Words for the fit that count in a title only.
 [fit in a title]
-skinny
-slim
+skinny, slim, tapered, regular
 loose: loose|relaxed|boyfriend
-tapered
-regular
 # Shapes of legs, which count where no other word says the fit.
 [fit of legs]
 skinny: skinny legs?
@@ -214,54 +205,13 @@ lyocell: lyocell|tencel
 microfibre: micro ?fib(re|er)
 polyurethane: polyurethane|pu
 metallic fibre: metallic fibre|lurex
-acrylic
-linen
-silk
-modal
-bamboo
-cashmere
-acetate
-polyethylene
-polypropylene
-leather
-rubber
-silicone
-jute
-down
-feathers
+acrylic, linen, silk, modal, bamboo, cashmere, acetate, polyethylene, polypropylene, leather
+rubber, silicone, jute, down, feathers
 # What the fabric of one fibre is called, where it is not called by the fibre.
 [fabric of fibre]
-modal: viscose
-lyocell: viscose
-polyurethane: synthetic
-polyethylene: synthetic
-polypropylene: synthetic
+modal, lyocell: viscose
+polyurethane, polyethylene, polypropylene: synthetic
 cashmere: wool
-# One value of each kind: the first that the text names.
-[style]
-fit: (super )?(slim|regular|comfort|loose|skinny|relaxed|tight|tailored|muscle|body|tapered|
-  standard|athletic|classic|snug|modern) (fit|fitted|fitting|cut)|fit(ting)? (slim|regular|comfort|
-  loose|skinny|relaxed|tailored)|(straight|wide|boot|flared|tapered|slim) (cut|legs?|legged)|
-  bootcut|oversized|fitted|boxy|a line
-sleeve: (extra )?(long|short|half|full|three quarter|3/4(th)?|cap|puff(ed)?|raglan|roll(ed)? up|
-  batwing|dolman|kimono|bell|balloon|flutter|trumpet) sleeve[sd]?|sleeveless|((narrow|wide|
-  adjustable|spaghetti) )?shoulder straps|strapless
-neck: (round|crew|v|deep v|scoop(ed)?|boat|polo|square|cowl|halter|turtle|mock|high|roll|keyhole|
-  sweetheart|henley|tie up|mandarin|spread|button(ed)? down|cutaway|turn down|stand up|resort|
-  grandad|shirt|peter pan|shawl|band|chinese|nehru) ?(neckline|neck(ed)?|collar(ed)?)|turtleneck|
-  off the shoulder|one shoulder|hooded|notch(ed)? lapels?|collared
-pattern: (graphic|floral|all over|allover|chest|animal|leopard|abstract|paisley|logo|
-  printed) (print(ed|s)?|pattern(ed)?|motifs?)|pinstripe[ds]?|(polka )?dots?|dotted|striped|
-  stripes?|check(s|ed|ered)?|plaid|tartan|gingham|floral|solid|self design|colou?r ?block(ed)?|
-  embroidered|embellished|printed|patterned|print motif|melange|houndstooth|camouflage|
-  tie( and)? dyed?|quilted|ribbed|textured|washed|distressed
-length: (knee|calf|ankle|hip|floor|thigh|full|mid calf|three fourth|mid thigh) length|cropped|capri|
-  mini|midi|maxi|(short|long)(?= (dress|skirt|jacket|coat|shorts|kurta|top))|high ?top|mid ?top|
-  low ?top
-rise: (high|low|mid|regular) (waist|waisted|rise)
-heel: (block|wedge|stiletto|kitten|chunky|cone|platform|high|flat) heel(ed|s)?|wedges?|(open|peep|
-  pointed|round|square|almond) toe[sd]?
-occasion: casual|formal|party|sports?|everyday|ethnic|festive|lounge|beach|office|workwear
 """
 
 
@@ -270,16 +220,19 @@ def _parse(sections: str) -> dict[str, dict[str, str]]:
     parser.read_string(sections)
     return {
         name: {
-            value: (synonyms or value).replace("\n", "") for value, synonyms in parser[name].items()
+            value: (synonyms or value).replace("\n", "")
+            for values, synonyms in parser[name].items()
+            for value in values.split(", ")
         }
         for name in parser.sections()
     }
 
 
-NORMAL_VALUES = _parse(_SECTIONS)
+NORMAL_VALUES = _parse(_SECTIONS)  # attribute -> value -> its synonyms
+WORDS, STYLE_WORDS = NORMAL_VALUES.pop("words"), NORMAL_VALUES.pop("style")
 FIT_IN_TITLE, FIT_OF_LEGS = NORMAL_VALUES.pop("fit in a title"), NORMAL_VALUES.pop("fit of legs")
 FIBRES, FABRIC_OF = NORMAL_VALUES.pop("fibres"), NORMAL_VALUES.pop("fabric of fibre")
-STYLE_WORDS = NORMAL_VALUES.pop("style")
+TRADE_WORDS = tuple(WORDS.values())
 
 # Items whose straps are neither sleeves nor a neckline.
 STRAPPED = """
