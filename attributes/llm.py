@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from itertools import islice
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 from attributes.llm_cache import Reply
 from common import cli, presets, runtime
@@ -35,44 +35,24 @@ WORTH_A_SLOT = 50  # questions: a slot reads the examples first, as long as seve
 KEY_VARIABLE = "OPENAI_API_KEY"
 TIMEOUT_SECONDS, ATTEMPTS = 120, 6
 # A second try of what did not parse: with the same words it would only fail again.
-_RETRY = {"temperature": 0.7, "seed": 1}
+_FIRST_TRY, _RETRY = {"temperature": 0}, {"temperature": 0.7, "seed": 1}
 
 
-class Question(Protocol):
-    """What an engine needs of a request; pydantic, behind it, is not needed for ``--help``."""
-
-    description: str
-    names: tuple[str, ...]
-    messages: list[dict[str, str]]
-    schema: dict
-    grammar: str
-    max_tokens: int
-
-
+# A Request, whose module takes longer to import than ``--help`` may.
+Question = Any
 Answers = Iterator[tuple[Question, Reply]]
 
 
 def add_arguments(parser: argparse.ArgumentParser, limit: bool = False) -> None:
     """Adds ``--engine``, ``--base-url``, ``--parallel``, ``--llm``; with ``limit`` its bound."""
     group = parser.add_argument_group("language model")
-    group.add_argument(
-        "--engine",
-        choices=tuple(ENGINE_OF_PRESET.values()),
-        help="what runs it (embedded: llamacpp; study: transformers; best: openai)",
-    )
-    group.add_argument(
-        "--base-url",
-        metavar="URL",
-        help=f"of an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; "
-        f"its key, if any, from the environment variable {KEY_VARIABLE}",
-    )
-    group.add_argument(
-        "--parallel",
-        type=int,
-        default=8,
-        metavar="N",
-        help="texts asked at once: slots, batch size or open requests (8)",
-    )
+    text = "what runs it (embedded: llamacpp; study: transformers; best: openai)"
+    group.add_argument("--engine", choices=tuple(ENGINE_OF_PRESET.values()), help=text)
+    text = "of an OpenAI-compatible server, e.g. http://127.0.0.1:8000/v1; its key, if any, from "
+    text += f"the environment variable {KEY_VARIABLE}"
+    group.add_argument("--base-url", metavar="URL", help=text)
+    text = "texts asked at once: slots, batch size or open requests (8)"
+    group.add_argument("--parallel", type=cli.positive, default=8, metavar="N", help=text)
     if limit:
         text = "ask about N texts at most, spread over the table; the rules read all (no limit)"
         group.add_argument("--llm-limit", type=cli.positive, metavar="N", help=text)
@@ -154,14 +134,8 @@ class LlamaCpp:
         return usage["prompt_tokens"], usage["completion_tokens"]
 
     def _complete(self, server, question: Question, retry: bool) -> dict:
-        completion = server.handle_chat_completions(
-            {
-                "messages": question.messages,
-                "grammar": question.grammar,
-                "max_tokens": question.max_tokens,
-                **(_RETRY if retry else {"temperature": 0}),
-            }
-        )
+        body = {name: getattr(question, name) for name in ("messages", "grammar", "max_tokens")}
+        completion = server.handle_chat_completions(body | (_RETRY if retry else _FIRST_TRY))
         if "choices" not in completion:
             reason = completion.get("error", completion)
             raise StageError(f"llama.cpp refused a request: {reason}")
@@ -267,7 +241,7 @@ class OpenAICompatible:
                 messages=question.messages,
                 response_format={"type": "json_schema", "json_schema": schema},
                 max_tokens=question.max_tokens,
-                **(_RETRY if retry else {"temperature": 0}),
+                **(_RETRY if retry else _FIRST_TRY),
             )
         if not getattr(completion, "choices", None):
             return Reply("", cut=False)

@@ -1,8 +1,8 @@
 """The cache of an LLM's replies: append-only JSON lines, so that no question is asked twice.
 
-A line holds model, key (of prompt, schema and text), reply, and whether the token limit cut it.
-Lines are written whole, as the replies arrive. A process killed while writing leaves at most one
-torn last line: it is cut off when the file is next opened, and that one question asked again.
+A line holds model, key (of prompt, schema and text), reply, and whether the token limit cut it. A
+process killed while writing leaves at most one torn last line, which is cut off when the file is
+next opened.
 """
 
 import errno

@@ -15,8 +15,7 @@ from pydantic_core import from_json
 from attributes.llm_cache import Reply
 
 # What the LLM reads of a listing, in bytes: about 100 tokens of English and at most 400 of
-# anything else. A description begins with the garment; care labels, praise and the model's size
-# follow. The rules read all of it.
+# anything else. A description begins with the garment; the rules read all of it.
 TITLE_BYTES, DESCRIPTION_BYTES = 100, 300
 # Longest value; and longest that llama.cpp's grammar copies, where small models do not stop early.
 VALUE_CHARACTERS, COPIED_CHARACTERS = 120, 60
@@ -116,29 +115,21 @@ class Request(NamedTuple):
     @property
     def schema(self) -> dict:
         """JSON schema of the reply."""
-        properties = {
-            name: {"type": "string", "maxLength": VALUE_CHARACTERS} for name in self.names
-        }
-        return {
-            "type": "object",
-            "properties": properties,
-            "required": list(self.names),
-            "additionalProperties": False,
-        }
+        value = {"type": "string", "maxLength": VALUE_CHARACTERS}
+        schema = {"type": "object", "properties": dict.fromkeys(self.names, value)}
+        return schema | {"required": list(self.names), "additionalProperties": False}
 
     @property
     def grammar(self) -> str:
-        """The same for llama.cpp, as a grammar whose values can only be copied from the text.
+        """The same for llama.cpp: each value is a run of the text's own words, or empty.
 
-        Each value is a run of the text's own words, or empty: a small model then chooses, and
-        cannot invent. Syntax:
+        A small model then chooses, and cannot invent. Syntax:
         https://github.com/guidance-ai/llguidance/blob/main/docs/syntax.md
         """
-        fields = []
-        for name in self.names:
-            value = "FROM_DESCRIPTION" if name in _IN_DESCRIPTION else "FROM_TEXT"
-            fields.append(f'"\\"{name}\\":\\"" {value} "\\""')
-        members = ' "," '.join(fields)
+        rule = {
+            name: "FROM_DESCRIPTION" if name in _IN_DESCRIPTION else "FROM_TEXT" for name in NAMES
+        }
+        members = ' "," '.join(f'"\\"{name}\\":\\"" {rule[name]} "\\""' for name in self.names)
         # Begins and ends with a letter or digit; holds no end of a sentence.
         bounds = rf"/([^\W_](([^.]|[.][^ ])*[^\W_])?)?/ & /.{{0,{COPIED_CHARACTERS}}}/"
         return (
@@ -146,8 +137,8 @@ class Request(NamedTuple):
             f'start: "{{" {members} "}}"\n'
             f"FROM_TEXT: TEXT & {bounds}\n"
             f"FROM_DESCRIPTION: DESCRIPTION & {bounds}\n"
-            f"TEXT: {_any_run_of(f'{self.title}. {self.description}')}\n"
-            f"DESCRIPTION: {_any_run_of(self.description or self.title)}\n"
+            f"TEXT: {_word_runs(f'{self.title}. {self.description}')}\n"
+            f"DESCRIPTION: {_word_runs(self.description or self.title)}\n"
         )
 
     @property
@@ -183,7 +174,7 @@ def _quoted(title: str, description: str) -> dict[str, str]:
     return {"role": "user", "content": f'"{title}. {description}"'}
 
 
-def _any_run_of(text: str) -> str:
+def _word_runs(text: str) -> str:
     return "%regex " + json.dumps({"substring_words": text})
 
 

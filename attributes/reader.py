@@ -20,12 +20,7 @@ import pandas as pd
 
 from attributes import rules
 from attributes.llm_cache import Reply
-from attributes.normalize import (
-    COLUMNS,
-    NormalizedAttributes,
-    normalize_text,
-    normalize_words,
-)
+from attributes.normalize import COLUMNS, NormalizedAttributes, normalize_text, normalize_words
 from attributes.prompts import DESCRIPTION_BYTES, NAMES, Request, parse, request
 from common.product_table import listing_text
 from common.results import aligned
@@ -140,16 +135,15 @@ def attribute_columns(reading: Reading, replies: Mapping[str, Reply], ask: str) 
     normalized = [reading.normalized, normalize_words(values, reading.spelling)]
     if ask == "all":
         order, normalized = order[::-1], normalized[::-1]
-    row, filled = {}, []
+    row, filled = dict.fromkeys(WORD_COLUMNS.values(), ""), {}
     for name, column in WORD_COLUMNS.items():
-        reader, row[column] = next(
-            ((reader, words[name]) for reader, words in order if words[name]), ("", "")
-        )
-        filled += [f"{name}={reader}"] if reader else []
+        for reader, words in order:
+            if words[name] and name not in filled:
+                row[column], filled[name] = words[name], reader
     stated = {column.removeprefix("llm_").replace("_", " "): row[column] for column in row}
     row["llm_text"] = " ".join(f"{name}: {value}." for name, value in stated.items() if value)
     row["llm_ungrounded"] = "; ".join(dropped)
-    row["llm_from"] = " ".join(filled)
+    row["llm_from"] = " ".join(f"{name}={reader}" for name, reader in filled.items())
     first, second = normalized
     for name, column in COLUMNS.items():
         row[column] = getattr(first, name) or getattr(second, name)
@@ -166,29 +160,21 @@ def summary(
     truncated = sum(reading.request.truncated for reading in readings if reading.request)
     skipped = sum(reading.skipped for reading in readings)
     dropped = sum(len(cell.split("; ")) for cell in table["llm_ungrounded"] if cell)
-    lines = [
-        ("both", "texts", "distinct", len(readings), ""),
-        ("both", "texts", "asked now", counts["asked"], f"{counts['retried']} twice"),
-        ("both", "texts", "answered before", counts["known"], ""),
-        (
-            "both",
-            "texts",
-            "shown to the LLM in part",
-            truncated,
-            f"first {DESCRIPTION_BYTES} bytes",
-        ),
-        ("both", "texts", "reply cut at the token limit", counts["cut"], ""),
-        ("both", "texts", "reply not of the schema, set aside", counts["invalid"], ""),
-        ("both", "llm", "values dropped, not in the text", dropped, ""),
+    texts = [
+        ("distinct", len(readings), ""),
+        ("asked now", counts["asked"], f"{counts['retried']} twice"),
+        ("answered before", counts["known"], ""),
+        *([("not asked, beyond --llm-limit", skipped, "")] if skipped else []),
+        ("shown to the LLM in part", truncated, f"first {DESCRIPTION_BYTES} bytes"),
+        ("reply cut at the token limit", counts["cut"], ""),
+        ("reply not of the schema, set aside", counts["invalid"], ""),
     ]
-    if skipped:
-        lines.insert(3, ("both", "texts", "not asked, beyond --llm-limit", skipped, ""))
+    lines = [("both", "texts", *outcome) for outcome in texts]
+    lines.append(("both", "llm", "values dropped, not in the text", dropped, ""))
     for source, rows in table.groupby("dataset_source", sort=True):
         for name, products in count_readers(rows).items():
-            lines += [
-                (source, "llm", f"{name} by {reader}", count, "")
-                for reader, count in products.items()
-            ]
+            for reader, count in products.items():
+                lines.append((source, "llm", f"{name} by {reader}", count, ""))
     return pd.DataFrame(lines, columns=["source", "table", "outcome", "rows", "detail"])
 
 
