@@ -8,7 +8,7 @@ training products; its regularisation, and the temperature of its confidence (Gu
 
 Reads  dataset_with_llm.csv, img_emb.npy, wrd_emb.npy, <raw-dir>/fashion-dataset/styles/
 Writes inferred_attributes.csv, models/attributes/completion.safetensors and its JSON,
-       results/attribute_completion.csv
+       results/attribute_inference.csv
 """
 
 import json
@@ -25,7 +25,7 @@ from common import cli
 from common.artifacts import StageError, atomic, record, require, write_csv, write_json
 
 ATTRIBUTES = ("sleeve", "fabric", "pattern", "neck", "fit", "care", "material", "occasion")
-STAGE, MODEL = "attribute_completion", ("attributes", "completion.safetensors")
+STAGE, MODEL = "attribute_inference", ("attributes", "completion.safetensors")
 STRENGTHS = (0.003, 0.01, 0.03, 0.1)  # C of the logistic regression
 SCALE = 20.0  # of the unit-length embeddings, so that the strengths are of order 0.01
 LEAST = 10  # training products of a value, below which it is not learnt

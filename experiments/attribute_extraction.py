@@ -17,7 +17,7 @@ there, whatever is given beyond them is invented. *agreement* is the strictest f
 given where the catalogue lists any, stated or not, the share that equals it.
 
 Reads  merged_dataset.csv, <raw-dir>/fashion-dataset/styles/, H&M's articles.csv
-Writes results/attribute_quality.csv; replies of the LLM to llm_answers.jsonl
+Writes results/attribute_extraction.csv; replies of the LLM to llm_answers.jsonl
 """
 
 import logging
@@ -46,7 +46,7 @@ from common.product_table import read_table
 from common.results import aligned
 from experiments import hand_labels
 
-STAGE = "attribute_quality"
+STAGE = "attribute_extraction"
 READERS = ("word search", "rules", "LLM", "rules + LLM")
 COUNTS = ("correct", "wrong", "invented", "missed", "rightly_empty", "unlisted")
 Mentions = dict[str, Mention]

@@ -8,7 +8,7 @@ and as text (the embedding of ``llm_text``). Beside these: the attributes alone,
 with and without them, since the listing's text already says what was read out of it.
 
 Reads  dataset_with_llm.csv, img_emb.npy, wrd_emb.npy
-Writes results/attribute_worth.csv, rows as of any classification
+Writes results/attribute_features.csv, rows as of any classification
 """
 
 import time
@@ -25,7 +25,7 @@ from common.embed import embeddings
 from common.labels.protocol import KEY, MAJORITY, Estimator, Prediction, run_tasks
 from common.results import Results, leaderboard
 
-STAGE = "attribute_worth"
+STAGE = "attribute_features"
 # Model -> the blocks of its inputs.
 INPUTS = {
     "Linear": ("image", "text"),

@@ -11,7 +11,7 @@ The rates of a GPU are stated, not measured. Tokens are those of the embedded mo
 Llama-3.1's, of more words, needs rather fewer.
 
 Reads  merged_dataset.csv
-Writes results/attribute_cost.csv
+Writes results/llm_cost.csv
 """
 
 import time
@@ -23,7 +23,7 @@ from attributes import llm, prompts
 from attributes.reader import read_texts
 from common import artifacts, cli, presets, product_table
 
-STAGE = "attribute_cost"
+STAGE = "llm_cost"
 DESCRIPTIONS = (90_000, 10_000_000)
 SAMPLE = 24  # texts that are asked about, per way of asking
 MACHINES = 8  # of the fleet
