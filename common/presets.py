@@ -84,7 +84,8 @@ def add_arguments(parser: argparse.ArgumentParser, *kinds: str) -> None:
 
 def embed_command(paths: Paths) -> str:
     """The command that makes the embeddings, and the embedded CLIP with them."""
-    return f"python -m common.embed --data-dir {paths.data}"
+    raw = "" if paths.raw == paths.data / "raw" else f" --raw-dir {paths.raw}"
+    return f"python -m common.embed --data-dir {paths.data}{raw}"
 
 
 # Below, ``chosen`` is what the flag of the model's kind says: a path, a name, or None.

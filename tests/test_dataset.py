@@ -1,11 +1,14 @@
 """The data set view: experiments train and test where they say, labels follow the taxonomy."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from common import dataset
 from common.artifacts import StageError
+from common.embed.__main__ import main
 
 
 @pytest.fixture
@@ -39,3 +42,29 @@ def test_labels_follow_the_taxonomy_and_refuse_strangers(table):
     table.loc[3, "normalized_gender"] = "Aliens"
     with pytest.raises(StageError, match="Aliens"):
         dataset.labels(table, "gender")
+
+
+def test_embeddings_are_made_by_a_command_of_their_own(tmp_path, monkeypatch, capsys):
+    image = np.ones((5, 8), np.float32)
+    image[3] = np.nan  # a picture that cannot be decoded
+    calls = []
+
+    def ensure(run, table, force):
+        calls.append((run, len(table), force))
+        for path in (run.paths.img_emb, run.paths.wrd_emb):
+            np.save(path, image)
+            path.with_name(path.name + ".meta.json").write_text('{"settings": {}}')
+        return run.paths.img_emb, run.paths.wrd_emb
+
+    (tmp_path / "dataset_with_llm.csv").write_text("product_key\n" + "\n".join("abcde") + "\n")
+    monkeypatch.setattr(dataset.embeddings, "ensure", ensure)
+    flags = ["--data-dir", str(tmp_path), "--clip", "mine", "--limit", "2", "--force"]
+    monkeypatch.setattr("sys.argv", ["common.embed", *flags])
+    main()
+    ((run, rows, force),) = calls
+    assert (run.clip, rows, force) == ("mine", 5, True)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "1 products set aside: their image cannot be decoded"
+    assert lines[1].startswith("4 products embedded in 8 dimensions")
+    loaded = dataset.load(replace(run, limit=2))
+    assert len(loaded.table) == len(loaded.image) == 2 and not calls[-1][-1]

@@ -1,10 +1,9 @@
-"""``fashion-lite``: the embedded CLIP, its two towers aligned on the training split.
+"""Contrastive alignment of ``fashion-lite``, the embedded CLIP, on the training split.
 
-EfficientNet-Lite0 (ImageNet) sees, MiniLM-L6 (sentence similarity) reads; neither knows of the
-other. Two projection heads are trained contrastively (CLIP's InfoNCE, Radford et al. 2021), then
-with them the last stage of the image tower; all before it stays as it came and is computed once.
-What comes out is an ordinary open_clip model in ``<data-dir>/models/fashion-lite``, which
-``open_clip`` loads by ``local-dir:``.
+Its towers are EfficientNet-Lite0 (ImageNet) and MiniLM-L6 (sentence similarity). Two projection
+heads are trained contrastively (CLIP's InfoNCE, Radford et al. 2021), then with them the last
+stage of the image tower; all before it stays frozen and is computed once. The result is an ordinary
+open_clip model in ``<data-dir>/models/fashion-lite``, which ``open_clip`` loads by ``local-dir:``.
 """
 
 import shutil
@@ -28,11 +27,7 @@ RECIPE = presets.LITE_ALIGNMENT
 _LARGEST_VALIDATION = 4096
 _AT_ONCE = 512  # rows through the stage where nothing is learnt
 _TOKENIZER_FILES = (
-    "config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "vocab.txt",
-    "special_tokens_map.json",
+    "config.json tokenizer.json tokenizer_config.json vocab.txt special_tokens_map.json".split()
 )
 
 
@@ -51,15 +46,10 @@ def untrained_clip(device: torch.device) -> Clip:
         {name: value for name, value in stored.items() if name not in left_out}
     )
     open_clip.model.set_model_preprocess_cfg(model, config["preprocess_cfg"])
-    tokenizer = open_clip.tokenizer.HFTokenizer(
-        str(source), context_length=RECIPE["context_length"]
-    )
-    info = {
-        "name": presets.FASHION_LITE,
-        "identity": presets.fashion_lite_identity(),
-        "context_length": RECIPE["context_length"],
-        "aligned": True,
-    }
+    length = RECIPE["context_length"]
+    tokenizer = open_clip.tokenizer.HFTokenizer(str(source), context_length=length)
+    info = {"name": presets.FASHION_LITE, "identity": presets.fashion_lite_identity()}
+    info |= {"context_length": length, "aligned": True}
     return Clip(model.to(device).eval(), lite_preprocess(), tokenizer, info)
 
 

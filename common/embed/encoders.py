@@ -4,7 +4,7 @@ import copy
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -71,11 +71,18 @@ class ImageTower:
 
 
 class TextTower:
-    """Texts -> features of one network."""
+    """Texts -> features by ``encode``, a function of tokens. ``pad``: the token of no text."""
 
-    def __init__(self, module: nn.Module, tokenizer, identity: dict, pad: int | None = None):
-        self.device = next(module.parameters()).device
-        self.module, self.tokenizer, self.identity, self.pad = module, tokenizer, identity, pad
+    def __init__(
+        self,
+        encode: Callable,
+        device: torch.device,
+        tokenizer: Callable,
+        identity: dict,
+        pad: int | None = None,
+    ):
+        self.encode, self.device, self.tokenizer = encode, device, tokenizer
+        self.identity, self.pad = identity, pad
 
     @torch.inference_mode()
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
@@ -88,7 +95,7 @@ class TextTower:
             longest = int((tokens != self.pad).sum(1).max())
             tokens = tokens[:, : -(-longest // _WIDTH_STEP) * _WIDTH_STEP]
         with _autocast(self.device):
-            features = self.module(tokens.to(self.device))
+            features = self.encode(tokens.to(self.device))
         return features.float().cpu().numpy()
 
     def truncated(self, texts: Sequence[str]) -> int:
@@ -98,46 +105,30 @@ class TextTower:
         long = [text for text in texts if len(text) > context - 2]
         if hasattr(self.tokenizer, "tokenizer"):  # from transformers
             # verbose=False: that a text is too long is what is being counted.
-            read = self.tokenizer.tokenizer
-            counted = read(long, truncation=False, verbose=False).input_ids if long else []
-            return sum(len(tokens) > context for tokens in counted)
+            tokenize = self.tokenizer.tokenizer
+            rows = tokenize(long, truncation=False, verbose=False).input_ids if long else []
+            return sum(len(tokens) > context for tokens in rows)
         return sum(len(self.tokenizer.encode(text)) + 2 > context for text in long)
-
-
-class _PooledText(nn.Module):
-    """A transformers text tower of open_clip up to, not including, its projection."""
-
-    def __init__(self, text: nn.Module):
-        super().__init__()
-        self.transformer, self.pooler = text.transformer, text.pooler
-        self.pad = text.config.pad_token_id
-
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        mask = (tokens != self.pad).long()
-        return self.pooler(self.transformer(input_ids=tokens, attention_mask=mask), mask)
-
-
-class _TextEncoder(nn.Module):
-    def __init__(self, model: nn.Module):
-        super().__init__()
-        self.model = model
-
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        return self.model.encode_text(tokens)
 
 
 def clip_towers(clip: Clip) -> tuple[ImageTower, TextTower]:
     """The two towers of a CLIP; of our own CLIP without the heads, which are trained later."""
     model, identity = clip.model, clip.info["identity"]
-    if clip.info["aligned"]:
-        pad = model.text.config.pad_token_id
+    device = next(model.parameters()).device
+    if not clip.info["aligned"]:
         return (
-            ImageTower(model.visual.trunk, clip.preprocess, identity["image"]),
-            TextTower(_PooledText(model.text), clip.tokenizer, identity["text"], pad),
+            ImageTower(model.visual, clip.preprocess, {"clip image": identity}),
+            TextTower(model.encode_text, device, clip.tokenizer, {"clip text": identity}),
         )
+    text, pad = model.text, model.text.config.pad_token_id
+
+    def pooled(tokens: torch.Tensor) -> torch.Tensor:
+        mask = (tokens != pad).long()
+        return text.pooler(text.transformer(input_ids=tokens, attention_mask=mask), mask)
+
     return (
-        ImageTower(model.visual, clip.preprocess, {"clip image": identity}),
-        TextTower(_TextEncoder(model), clip.tokenizer, {"clip text": identity}),
+        ImageTower(model.visual.trunk, clip.preprocess, identity["image"]),
+        TextTower(pooled, device, clip.tokenizer, identity["text"], pad),
     )
 
 
