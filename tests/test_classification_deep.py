@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-from common import dataset, metrics
+from common import dataset, metrics, training
 from common.artifacts import Paths, RunConfig
 from common.labels import multitask, networks
 from common.labels import protocol as classification
@@ -156,13 +156,13 @@ def test_the_leaderboard_shows_the_mixed_experiment_and_marks_the_best(data, fin
 @pytest.fixture
 def fits(monkeypatch):
     """What is trained while a test runs."""
-    trained, real = [], multitask.fit
+    trained, real = [], training.fit
 
     def fit(*args, **kwargs):
         trained.append(kwargs["progress"])
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(multitask, "fit", fit)
+    monkeypatch.setattr(training, "fit", fit)
     return trained
 
 
@@ -233,10 +233,10 @@ def test_the_random_split_overwrites_nothing(data, copied):
 KILLED = """
 import os, signal, sys
 sys.path[:0] = [{root!r}, {tests!r}]
-from common.labels import multitask
+from common import training
 import test_classification_deep as deep
 from planted import planted_products
-real, folder = multitask.fit, {folder!r}
+real, folder = training.fit, {folder!r}
 def killed_in_the_third(*args, **kwargs):
     def loss(outputs, targets, plain=args[3], seen=[]):
         seen.append(0)
@@ -244,7 +244,7 @@ def killed_in_the_third(*args, **kwargs):
             os.kill(os.getpid(), signal.SIGKILL)
         return plain(outputs, targets)
     return real(*args[:3], loss, *args[4:], **kwargs)
-multitask.fit = killed_in_the_third
+training.fit = killed_in_the_third
 deep.run(planted_products(), folder)
 """
 

@@ -23,18 +23,10 @@ GAP = 4
 PICTURES = 10  # of a cluster
 
 
-def draw(
-    run: RunConfig,
-    stage: str,
-    table: pd.DataFrame,
-    space: np.ndarray,
-    clusters: dict[str, np.ndarray],
-) -> None:
+def draw(run: RunConfig, stage: str, table: pd.DataFrame, space, clusters: dict) -> None:
     """A contact sheet and a map of a sample of products for each method.
 
-    Args:
-        space: (n, d), in which the map is made and products are central.
-        clusters: {method: cluster of each row (n,)}.
+    space: (n, d), in which the map is made and products are central; clusters: {method: (n,)}.
     """
     files = [run.paths.raw / path for path in table["image_path"]]
     rows = np.arange(len(space))
@@ -43,22 +35,16 @@ def draw(
     tsne = TSNE(perplexity=min(30, len(rows) // 4), init="pca", random_state=0)
     xy = tsne.fit_transform(space[rows])
     for method, assigned in clusters.items():
-        slug = re.sub(r"\W", "_", method.lower())
-        names = cluster_names(table, assigned)
+        slug, names = re.sub(r"\W", "_", method.lower()), cluster_names(table, assigned)
         sheet = {
-            f"{cluster}: {names[cluster]}\n{len(order):,} products": (files[row] for row in order)
+            f"{cluster}: {names[cluster]}\n{len(order):,} products": map(files.__getitem__, order)
             for cluster, order in central(space, assigned).items()
         }
         path = run.paths.figure(f"{stage}/contact_sheet_{slug}")
         contact_sheet(sheet, path, f"{method}: the most central products of each cluster")
-        cluster_map(
-            xy,
-            assigned[rows],
-            [files[row] for row in rows],
-            run.paths.figure(f"{stage}/clusters_{slug}"),
-            f"{method}: {len(rows):,} products on a t-SNE map",
-            names,
-        )
+        path = run.paths.figure(f"{stage}/clusters_{slug}")
+        title = f"{method}: {len(rows):,} products on a t-SNE map"
+        cluster_map(xy, assigned[rows], [files[row] for row in rows], path, title, names)
 
 
 def cluster_map(xy, assigned, image_files, path, title, names=None) -> Path:

@@ -7,11 +7,10 @@ import logging
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import torch
 from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
@@ -52,14 +51,6 @@ def common_space(image: np.ndarray, text: np.ndarray, train: np.ndarray, seed: i
 # --- methods: (space (n, d), training rows, k, seed) -> cluster of every row (n,) --------------
 
 
-def single_cluster(space: np.ndarray, train: np.ndarray, k: int, seed: int) -> np.ndarray:
-    return np.zeros(len(space), dtype=np.int64)
-
-
-def random_clusters(space: np.ndarray, train: np.ndarray, k: int, seed: int) -> np.ndarray:
-    return np.random.default_rng(seed).integers(k, size=len(space))
-
-
 def kmeans(space: np.ndarray, train: np.ndarray, k: int, seed: int) -> np.ndarray:
     return KMeans(k, n_init=RESTARTS, random_state=seed).fit(space[train]).predict(space)
 
@@ -81,8 +72,7 @@ def gaussian_mixture(space: np.ndarray, train: np.ndarray, k: int, seed: int) ->
 def agglomerative(space: np.ndarray, train: np.ndarray, k: int, seed: int) -> np.ndarray:
     """Ward's agglomerative clustering; each row goes to the nearest centroid of its clusters.
 
-    The method itself has no rule for rows it has not seen. Above `LARGEST_TREE` training rows it
-    is fitted on that many, drawn with `seed`, and says so.
+    Above `LARGEST_TREE` training rows it is fitted on that many, drawn with `seed`, and says so.
     """
     if len(train) > LARGEST_TREE:
         log.warning("Agglomerative is fitted on %d of %d rows", LARGEST_TREE, len(train))
@@ -92,17 +82,17 @@ def agglomerative(space: np.ndarray, train: np.ndarray, k: int, seed: int) -> np
     return pairwise_distances_argmin(space, centroids)
 
 
-BASELINES = {"One cluster": single_cluster, "Random": random_clusters}
+BASELINES = {
+    "One cluster": lambda space, train, k, seed: np.zeros(len(space), np.int64),
+    "Random": lambda space, train, k, seed: np.random.default_rng(seed).integers(
+        k, size=len(space)
+    ),
+}
 SHALLOW = {"K-Means": kmeans, "GMM": gaussian_mixture, "Agglomerative": agglomerative}
 
 
 def run_methods(
-    names: Sequence[str],
-    space: np.ndarray,
-    train: np.ndarray,
-    k: int,
-    seed: int,
-    device: torch.device,
+    names: Sequence[str], space: np.ndarray, train: np.ndarray, k: int, seed: int, device
 ) -> Iterator[dec.Clustering]:
     """Yields the clustering by each of the methods `names`, baselines and deep ones included."""
     for name, method in (BASELINES | SHALLOW).items():
@@ -126,14 +116,11 @@ def score(table: pd.DataFrame, result: dec.Clustering, space: np.ndarray, k: int
     space: (n, d), the same for all methods, in which the silhouette is taken.
     """
     test = np.flatnonzero(table["split"] == "test")
-    category, product_type = (
-        table[column].iloc[test] for column in ("normalized_category", "product_type")
-    )
-    assigned = result.assigned[test]
-    by_type = metrics.clustering(product_type, assigned, result.space[test])
-    sizes = np.bincount(result.assigned, minlength=k)
+    category, product_type = table["normalized_category"], table["product_type"]
+    assigned, sizes = result.assigned[test], np.bincount(result.assigned, minlength=k)
+    by_type = metrics.clustering(product_type.iloc[test], assigned, result.space[test])
     return {
-        **metrics.clustering(category, assigned, space[test]),
+        **metrics.clustering(category.iloc[test], assigned, space[test]),
         "smallest_cluster": int(sizes.min()),
         "nmi_type": by_type["nmi"],
         "ari_type": by_type["ari"],
@@ -153,9 +140,8 @@ def entropy(sizes: np.ndarray) -> float:
 # --- the choice of K -----------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Choice:
-    """table: k, inertia, silhouette, gap and its error; votes: criterion -> its K; k: theirs."""
+class Choice(NamedTuple):
+    """table: k, inertia, silhouette, gap and its error; votes: {criterion: K}; k: their median."""
 
     table: pd.DataFrame
     votes: dict[str, int]
@@ -163,7 +149,7 @@ class Choice:
 
 
 def choose_k(features: np.ndarray, seed: int) -> Choice:
-    """K of K-Means on features (n, d) by elbow, silhouette and gap; their median is taken.
+    """K of K-Means on features (n, d) by elbow, silhouette and gap statistic.
 
     Elbow: furthest below the chord of the inertia curve (Satopaa et al., "Finding a kneedle in a
     haystack", 2011). Silhouette: the largest (Rousseeuw, 1987). Gap: the smallest K within one
@@ -261,12 +247,8 @@ def describe(table: pd.DataFrame, assigned: np.ndarray) -> Iterator[dict]:
     for cluster, name in cluster_names(table, assigned).items():
         category = table["normalized_category"][assigned == cluster]
         share = float(category.value_counts(normalize=True).iloc[0])
-        yield {
-            "cluster": cluster,
-            "cluster_name": name,
-            "products": len(category),
-            "category_share": share,
-        }
+        row = {"cluster": cluster, "cluster_name": name}
+        yield row | {"products": len(category), "category_share": share}
 
 
 def central(space: np.ndarray, assigned: np.ndarray) -> dict[int, np.ndarray]:

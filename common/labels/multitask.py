@@ -16,33 +16,13 @@ import torch
 from scipy.special import softmax
 from torch import nn
 
-from common import figures, metrics, runtime
+from common import figures, metrics, runtime, training
 from common.artifacts import RunConfig
 from common.dataset import EXPERIMENTS, Dataset
-from common.labels.protocol import (
-    CLASSES_KEY,
-    KEY,
-    Estimator,
-    Prediction,
-    Split,
-    file_name,
-    identity,
-    model_names,
-    run_tasks,
-    summary,
-)
+from common.labels import protocol
+from common.labels.protocol import Estimator, Prediction, Split
 from common.results import Results
-from common.training import (
-    History,
-    TensorBatches,
-    TrainConfig,
-    concatenate,
-    fit,
-    predict,
-    read_config,
-    save_model,
-    torch_device,
-)
+from common.training import History, TensorBatches, TrainConfig, torch_device
 
 PREDICT_BATCH = 2048
 
@@ -72,12 +52,14 @@ class Model:
 
     def row_names(self, name: str = "") -> tuple[str, ...]:
         """The names of the rows of its predictions, or of those of `name`, one of `also`."""
-        return model_names(name or self.name, self.criterion)
+        return protocol.model_names(name or self.name, self.criterion)
 
     def path(self, run: RunConfig, experiment: str, seed: int) -> Path:
         """Where the network of a run is kept."""
         name = self.row_names()[0]
-        return run.paths.model(file_name(run, name, experiment, f"seed {seed}") + ".safetensors")
+        return run.paths.model(
+            protocol.file_name(run, name, experiment, f"seed {seed}") + ".safetensors"
+        )
 
 
 def array_batches(*arrays: np.ndarray, batch_size: int) -> Batches:
@@ -85,9 +67,8 @@ def array_batches(*arrays: np.ndarray, batch_size: int) -> Batches:
 
     def batches(rows, targets, shuffle, seed):
         inputs = tuple(torch.from_numpy(np.asarray(array[rows], np.float32)) for array in arrays)
-        return TensorBatches(
-            inputs, targets, batch_size if shuffle else PREDICT_BATCH, shuffle, seed
-        )
+        size = batch_size if shuffle else PREDICT_BATCH
+        return TensorBatches(inputs, targets, size, shuffle, seed)
 
     return batches
 
@@ -103,7 +84,7 @@ def run_models(
     """
     results, by_class = (
         Results(run.paths.results(name), run, data.inputs, key, settings)
-        for name, key in ((stage, KEY), (f"{stage}_classes", CLASSES_KEY))
+        for name, key in ((stage, protocol.KEY), (f"{stage}_classes", protocol.CLASSES_KEY))
     )
     estimators = [
         Estimator(
@@ -114,11 +95,11 @@ def run_models(
         )
         for model in models
     ]
-    run_tasks(run, data, results, estimators, torch_device(run.device), by_class)
+    protocol.run_tasks(run, data, results, estimators, torch_device(run.device), by_class)
     for model in models if run.all_figures else models[:1]:
         if model.figures and model.config:
             _draw_learning_curves(run, stage, model)
-    results.finish(summary(run, data, results))
+    results.finish(protocol.summary(run, data, results))
 
 
 def train(
@@ -147,17 +128,17 @@ def train(
         started = time.perf_counter()
         inputs, targets = zip(*learning, strict=True)
         inputs = tuple(map(torch.cat, zip(*inputs, strict=True)))
-        network.fit(inputs, concatenate(targets), split.seed)
+        network.fit(inputs, training.concatenate(targets), split.seed)
         history = History(best=0.0, seconds=time.perf_counter() - started)
     else:
-        history = fit(
+        history = training.fit(
             *(network, learning, validation, loss(model.criterion), model.config, device),
             progress=f"{model.name} {split.experiment} seed {split.seed}",
             checkpoint=checkpoint,
         )
     temperature = {}
     if model.criterion == "cross-entropy":
-        for task, z in predict(network, validation, device).items():
+        for task, z in training.predict(network, validation, device).items():
             y = split.targets[task][0][split.validation]
             temperature[task] = metrics.fit_temperature(z, y)
     return network, history, temperature
@@ -170,7 +151,9 @@ def train_and_save(
     path, checkpoint = model.path(run, split.experiment, split.seed), None
     if model.resumable:
         # Named after what it is trained on, so that another data set never resumes from it.
-        checkpoint = path.with_name(f".{path.stem}.{identity(run, data)}.checkpoint.safetensors")
+        checkpoint = path.with_name(
+            f".{path.stem}.{protocol.identity(run, data)}.checkpoint.safetensors"
+        )
         if run.force:
             checkpoint.unlink(missing_ok=True)
     network, history, temperature = train(model, split, torch_device(run.device), checkpoint)
@@ -184,7 +167,7 @@ def train_and_save(
         "train": asdict(model.config) if model.config else None,
         "history": asdict(history),
     }
-    save_model(network, path, description)
+    training.save_model(network, path, description)
     return network, history.seconds, temperature
 
 
@@ -194,7 +177,9 @@ def _fit_and_predict(
     network, seconds, temperature = train_and_save(run, data, model, split)
     for name, batches in {model.name: model.batches, **model.also}.items():
         logits, validation = (
-            predict(network, batches(rows, None, False, split.seed), torch_device(run.device))
+            training.predict(
+                network, batches(rows, None, False, split.seed), torch_device(run.device)
+            )
             for rows in (split.test, split.validation)
         )
         for task, z in logits.items():
@@ -230,8 +215,8 @@ def exact_match(logits: np.ndarray) -> np.ndarray:
 def _draw_learning_curves(run: RunConfig, stage: str, model: Model) -> None:
     seed, name = run.seed[0], model.row_names()[0]
     histories = {
-        experiment: read_config(model.path(run, experiment, seed))["history"]
+        experiment: training.read_config(model.path(run, experiment, seed))["history"]
         for experiment in EXPERIMENTS
     }
-    path = run.paths.figure(f"{stage}/{file_name(run, 'learning', name)}")
+    path = run.paths.figure(f"{stage}/{protocol.file_name(run, 'learning', name)}")
     figures.learning_curves(histories, path, f"{name}: loss per epoch")

@@ -47,13 +47,7 @@ class CNN(nn.Module):
         dropout: float = 0.3,
     ):
         super().__init__()
-        self.arguments = {
-            "n_features": n_features,
-            "classes": classes,
-            "text_dim": text_dim,
-            "hidden": hidden,
-            "dropout": dropout,
-        }
+        self.arguments = _arguments(locals())
         self.backbone = backbone or nn.Identity()
         widths = [width for width in (n_features, text_dim) if width]
         self.norms = nn.ModuleList(map(nn.LayerNorm, widths))
@@ -88,14 +82,7 @@ class ClipFusion(nn.Module):
         modality_dropout: float = 0.2,
     ):
         super().__init__()
-        self.arguments = {
-            "image_dim": image_dim,
-            "text_dim": text_dim,
-            "classes": classes,
-            "widths": list(widths),
-            "dropout": dropout,
-            "modality_dropout": modality_dropout,
-        }
+        self.arguments = _arguments(locals())
         self.modality_dropout = modality_dropout
         self.image_norm, self.text_norm = nn.LayerNorm(image_dim), nn.LayerNorm(text_dim)
         self.no_image = nn.Parameter(torch.zeros(image_dim))
@@ -138,12 +125,7 @@ class KernelFusion(nn.Module):
         self, widths: list[int], classes: dict[str, int], components: int, landmarks: int = 0
     ):
         super().__init__()
-        self.arguments = {
-            "widths": list(widths),
-            "classes": classes,
-            "components": components,
-            "landmarks": landmarks,
-        }
+        self.arguments = _arguments(locals())
         self.classes = classes
         self.reduce = PrincipalComponents(widths, components)
         self.register_buffer("mean", torch.zeros(sum(widths)))
@@ -187,6 +169,11 @@ class KernelFusion(nn.Module):
                 scores[rows] += self.kernels[name](features)[:, 0]
         parts = scores.clamp(min=LEAST_SCORE).log().split(list(self.classes.values()), dim=1)
         return dict(zip(self.classes, parts, strict=True))
+
+
+def _arguments(variables: dict) -> dict:
+    """The arguments of an `__init__` that rebuild its network, of its local variables."""
+    return {k: v for k, v in variables.items() if k not in ("self", "__class__", "backbone")}
 
 
 def _mlp(n_features: int, widths: tuple[int, ...], dropout: float) -> nn.Sequential:
