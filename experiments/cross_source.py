@@ -31,7 +31,15 @@ from common.labels.protocol import Split
 from common.product_table import listing_text
 from common.results import Results, leaderboard
 from common.training import predict, torch_device
-from experiments import domain_adaptation
+from experiments.domain_adaptation import (
+    adjust_to_target_shares,
+    agreeing_rows,
+    coral,
+    predict_by_shared_words,
+    retrain,
+    standardise,
+    surest_rows,
+)
 from experiments.retrieval import CATEGORY_WORDS, class_embeddings
 
 KEY = ("experiment", "task", "model", "recipe", "split", "text", "seed")
@@ -62,18 +70,18 @@ class Case:
 
     split: Split
     sources: list[np.ndarray]
-    seen: list[np.ndarray]
+    fit_rows: list[np.ndarray]
 
     @classmethod
     def of(cls, data: dataset.Dataset, experiment: str, seed: int) -> "Case":
         names, side = (data.table[column].to_numpy() for column in ("dataset_source", "split"))
         sources = [np.flatnonzero(names == name) for name in experiment.split("->")]
-        seen = [rows[side[rows] != "test"] for rows in sources]
-        return cls(Split.of(data.table, experiment, seed), sources, seen)
+        fit_rows = [rows[side[rows] != "test"] for rows in sources]
+        return cls(Split.of(data.table, experiment, seed), sources, fit_rows)
 
     @property
     def unlabelled(self) -> np.ndarray:
-        return self.seen[1]
+        return self.fit_rows[1]
 
     def score(self, task: str, scores: np.ndarray) -> dict[str, float]:
         y, test = self.split.targets[task][0], self.split.test
@@ -121,39 +129,29 @@ def recipes(
     image, text, split = np.asarray(data.image), np.asarray(data.text), case.split
     baseline = fit(image, text, split)
     yield STUDY, baseline
-    for name, align in (
-        ("standardised by source", domain_adaptation.standardised),
-        ("CORAL", domain_adaptation.coral),
-    ):
-        pair = (align(rows, case.sources, case.seen) for rows in (image, text))
+    for name, align in (("standardised by source", standardise), ("CORAL", coral)):
+        pair = (align(rows, case.sources, case.fit_rows) for rows in (image, text))
         yield name, fit(*pair, split)
 
     texts, joined = listing_text(data.table), np.concatenate([image, text], axis=1)
-    remedies: dict[str, dict] = {}
+    remedies, target, rows = {}, case.unlabelled, split.validation
     for task in TASKS:
-        y, classes = split.targets[task]
+        y, n_classes = split.targets[task][0], split.classes[task]
 
         def log_proba(scores, y=y):
-            rows = split.validation
             return log_softmax(scores / metrics.fit_temperature(scores[rows], y[rows]), axis=1)
 
-        own = log_proba(baseline[task])
-        shares = np.bincount(y[split.train], minlength=len(classes)) / len(split.train)
-        words = domain_adaptation.shared_words(texts, y, split.train, case.unlabelled, len(classes))
-        surest = domain_adaptation.surest(own, case.unlabelled)
-        agreed = domain_adaptation.agreed([own, words, names[task]], case.unlabelled)
+        log_p = log_proba(baseline[task])
+        shares = np.bincount(y[split.train], minlength=n_classes) / len(split.train)
+        words = predict_by_shared_words(texts, y, split.train, target, n_classes)
+        surest = surest_rows(log_p, target)
+        agreed = agreeing_rows([log_p, words, names[task]], target)
         for name, scores in {
-            "label shares by EM": domain_adaptation.with_target_shares(
-                own, case.unlabelled, shares
-            ),
-            "class names": own + log_proba(names[task]),
-            "shared words": own + log_proba(words),
-            "self-training on the surest": domain_adaptation.retrained(
-                joined, own, surest, case.unlabelled
-            ),
-            "self-training where three agree": domain_adaptation.retrained(
-                joined, own, agreed, case.unlabelled
-            ),
+            "label shares by EM": adjust_to_target_shares(log_p, target, shares),
+            "class names": log_p + log_proba(names[task]),
+            "shared words": log_p + log_proba(words),
+            "self-training on the surest": retrain(joined, log_p, surest, target),
+            "self-training where three agree": retrain(joined, log_p, agreed, target),
         }.items():
             remedies.setdefault(name, {})[task] = scores
     yield from remedies.items()

@@ -30,7 +30,7 @@ def main() -> None:
     inputs = {"digits": hashlib.sha256(pixels.tobytes()).hexdigest()}
     results = Results(run.paths.results("dec_digits"), run, inputs, KEY, dec.settings())
     every, device = np.arange(len(pixels)), torch_device(run.device)
-    features = dec.scaled(pixels, every)
+    features = dec.scale(pixels, every)
     for seed in run.seed:
         if results.done(method="DEC", seed=seed):
             continue

@@ -1,6 +1,6 @@
 """Unsupervised domain adaptation: classify a target source from its unlabelled products.
 
-Notation: `seen` are row numbers; predictions are log probabilities (n_rows, n_classes) of every
+Notation: `fit_rows` are row numbers; predictions are log probabilities (n_rows, n_classes) of every
 row. Nothing here looks at a label of the target source.
 """
 
@@ -22,25 +22,27 @@ SMALLEST_LOG = np.log(1e-6)
 # --- embeddings (n_rows, d) that look alike in both sources ----------------------------------
 
 
-def standardised(rows: np.ndarray, sources: list[np.ndarray], seen: list[np.ndarray]) -> np.ndarray:
+def standardise(
+    rows: np.ndarray, sources: list[np.ndarray], fit_rows: list[np.ndarray]
+) -> np.ndarray:
     """Mean 0 and variance 1 / d in every dimension, within each source.
 
-    sources: row numbers of each source; seen: those of them whose statistics are taken.
+    sources: row numbers of each source; fit_rows: those of them whose statistics are taken.
     """
     result = np.zeros_like(rows, dtype=np.float32)
-    for source, sample in zip(sources, seen, strict=True):
+    for source, sample in zip(sources, fit_rows, strict=True):
         mean, deviation = rows[sample].mean(axis=0), rows[sample].std(axis=0)
         result[source] = (rows[source] - mean) / np.maximum(deviation, 1e-6)
     return result / np.sqrt(rows.shape[1])
 
 
-def coral(rows: np.ndarray, sources: list[np.ndarray], seen: list[np.ndarray]) -> np.ndarray:
+def coral(rows: np.ndarray, sources: list[np.ndarray], fit_rows: list[np.ndarray]) -> np.ndarray:
     """The first source's rows with the mean and covariance of the second's.
 
     Sun et al., "Return of frustratingly easy domain adaptation", AAAI 2016, with the means aligned
-    too; parameters as in :func:`standardised`.
+    too; parameters as in :func:`standardise`.
     """
-    first, second = (rows[sample].astype(np.float64) for sample in seen)
+    first, second = (rows[sample].astype(np.float64) for sample in fit_rows)
     rotation = _power(first, -0.5) @ _power(second, 0.5)
     result = np.array(rows, dtype=np.float32)
     result[sources[0]] = (rows[sources[0]] - first.mean(axis=0)) @ rotation + second.mean(axis=0)
@@ -57,7 +59,7 @@ def _power(rows: np.ndarray, exponent: float) -> np.ndarray:
 # --- predictions -----------------------------------------------------------------------------
 
 
-def with_target_shares(predictions: np.ndarray, unlabelled: np.ndarray, shares: np.ndarray):
+def adjust_to_target_shares(predictions: np.ndarray, unlabelled: np.ndarray, shares: np.ndarray):
     """Predictions corrected for the class shares of `unlabelled` rows, which EM estimates.
 
     shares: (n_classes,) of the rows learned from. Saerens et al., "Adjusting the outputs of a
@@ -71,7 +73,7 @@ def with_target_shares(predictions: np.ndarray, unlabelled: np.ndarray, shares: 
     return log_softmax(predictions + np.log(target / shares), axis=1)
 
 
-def shared_words(
+def predict_by_shared_words(
     texts: list[str], y: np.ndarray, train: np.ndarray, unlabelled: np.ndarray, n_classes: int
 ) -> np.ndarray:
     """Predictions of a linear model of the words that products of both sources hold.
@@ -89,7 +91,7 @@ def shared_words(
     return predictions
 
 
-def surest(predictions: np.ndarray, unlabelled: np.ndarray) -> np.ndarray:
+def surest_rows(predictions: np.ndarray, unlabelled: np.ndarray) -> np.ndarray:
     """The `CONFIDENT` surest of the `unlabelled` rows of each predicted class.
 
     Class by class, so that a frequent one cannot crowd out the others (Zou et al., "Unsupervised
@@ -103,7 +105,7 @@ def surest(predictions: np.ndarray, unlabelled: np.ndarray) -> np.ndarray:
     return unlabelled[np.concatenate(chosen)]
 
 
-def agreed(views: list[np.ndarray], unlabelled: np.ndarray) -> np.ndarray:
+def agreeing_rows(views: list[np.ndarray], unlabelled: np.ndarray) -> np.ndarray:
     """Those of the `unlabelled` rows for which all views predict the same class.
 
     Zhou & Li, "Tri-training: exploiting unlabeled data using three classifiers", TKDE 2005. Views
@@ -113,7 +115,7 @@ def agreed(views: list[np.ndarray], unlabelled: np.ndarray) -> np.ndarray:
     return unlabelled[(labels == labels[0]).all(axis=0)]
 
 
-def retrained(
+def retrain(
     features: np.ndarray, predictions: np.ndarray, chosen: np.ndarray, unlabelled: np.ndarray
 ) -> np.ndarray:
     """Scores (n_rows, n_classes) of a linear model that takes predictions for `chosen` as labels.

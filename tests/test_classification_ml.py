@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 import Classification_ML
-from common import dataset
+from common import dataset, runtime
 from common.labels import classical
 
 
@@ -16,7 +16,8 @@ def finished(planted, tmp_path_factory):
     folder = tmp_path_factory.mktemp("ml")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dataset, "load", lambda args: planted)
-        # Fewer trees: what is tested is the protocol, not the score.
+        # Fewer trees, on one core: what is tested is the protocol, not the score.
+        patch.setattr(runtime, "cpu_count", lambda: 1)
         for settings in classical.BOOSTED.values():
             patch.setitem(settings, "n_estimators", 10)
         patch.setattr(sys, "argv", ["Classification_ML.py", "--data-dir", str(folder)])

@@ -114,8 +114,12 @@ def test_soft_assignment_and_target_follow_the_papers_equations():
 def digits():
     """Scaled pixels of handwritten digits, the digits, and an autoencoder trained on them."""
     pixels, truth = load_digits(return_X_y=True)
-    features = dec.scaled(pixels, np.arange(len(pixels)))
-    return features, truth, dec.pretrain(features, seed=0, device=CPU)
+    features = dec.scale(pixels, np.arange(len(pixels)))
+    with pytest.MonkeyPatch.context() as patch:
+        # A third of the training is enough for these.
+        patch.setattr(dec, "LAYER_UPDATES", 100)
+        patch.setattr(dec, "WHOLE_UPDATES", 600)
+        return features, truth, dec.pretrain(features, seed=0, device=CPU)
 
 
 def test_scaled_features_have_the_papers_length(digits):

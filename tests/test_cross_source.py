@@ -24,7 +24,7 @@ def test_standardised_rows_have_one_mean_and_variance_in_both_sources():
     rows = RNG.normal(size=(800, 4)) * [1, 2, 3, 4]
     rows[400:] += 5
     sources, seen = two_sources()
-    made = domain_adaptation.standardised(rows, sources, seen)
+    made = domain_adaptation.standardise(rows, sources, seen)
     for own in seen:
         assert made[own].mean(axis=0) == pytest.approx(np.zeros(4), abs=1e-5)
         assert made[own].std(axis=0) == pytest.approx(np.full(4, 0.5), rel=1e-4)
@@ -45,7 +45,9 @@ def test_em_finds_the_class_shares_of_unlabelled_rows():
     seen = RNG.normal(size=4000) + 2 * y
     # The exact answer for classes of equal shares.
     answers = log_softmax(np.stack([-(seen**2) / 2, -((seen - 2) ** 2) / 2], axis=1), axis=1)
-    corrected = domain_adaptation.with_target_shares(answers, np.arange(4000), np.array([0.5, 0.5]))
+    corrected = domain_adaptation.adjust_to_target_shares(
+        answers, np.arange(4000), np.array([0.5, 0.5])
+    )
     assert np.exp(corrected)[:, 1].mean() == pytest.approx(0.9, abs=0.02)
     right = [(each.argmax(axis=1) == y).mean() for each in (answers, corrected)]
     assert right[1] > right[0] + 0.03
@@ -56,7 +58,7 @@ def test_words_of_one_source_alone_are_no_evidence():
     texts += ["shoes"] * 17
     y = np.array([0] * 20 + [1] * 20 + [0] * 20 + [1] * 20)
     train, unlabelled = np.arange(40), np.arange(40, 80)
-    answers = domain_adaptation.shared_words(texts, y, train, unlabelled, n_classes=3)
+    answers = domain_adaptation.predict_by_shared_words(texts, y, train, unlabelled, n_classes=3)
     assert (answers[unlabelled].argmax(axis=1) == y[unlabelled]).all()
     assert answers[60] == pytest.approx(answers[79])  # `acme` says nothing
     assert (answers[:, 2] < -10).all()  # a class that training lacks
@@ -65,11 +67,11 @@ def test_words_of_one_source_alone_are_no_evidence():
 def test_the_surest_are_taken_class_by_class_and_the_agreed_from_all_views():
     answers = np.log([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4], [0.45, 0.55], [0.4, 0.6]])
     every = np.arange(6)
-    assert sorted(domain_adaptation.surest(answers, every)) == [0, 1, 5]
-    assert domain_adaptation.surest(answers, np.array([2, 3])).tolist() == [2]
+    assert sorted(domain_adaptation.surest_rows(answers, every)) == [0, 1, 5]
+    assert domain_adaptation.surest_rows(answers, np.array([2, 3])).tolist() == [2]
     other = answers[[0, 5, 2, 4, 4, 0]]
-    assert domain_adaptation.agreed([answers, other], every).tolist() == [0, 2, 4]
-    assert domain_adaptation.agreed([answers, other], np.array([1, 4])).tolist() == [4]
+    assert domain_adaptation.agreeing_rows([answers, other], every).tolist() == [0, 2, 4]
+    assert domain_adaptation.agreeing_rows([answers, other], np.array([1, 4])).tolist() == [4]
 
 
 def test_retraining_learns_what_the_other_source_looks_like():
@@ -78,10 +80,10 @@ def test_retraining_learns_what_the_other_source_looks_like():
     named = np.where(RNG.random(400) < 0.8, y, 1 - y)
     answers = np.log(np.where(np.eye(3)[named] == 1, 0.8, 0.1))
     every = np.arange(400)
-    scores = domain_adaptation.retrained(features, answers, every[::2], every)
+    scores = domain_adaptation.retrain(features, answers, every[::2], every)
     assert (scores.argmax(axis=1) == y).mean() > 0.95
     assert (scores[:, 2] == -np.inf).all()  # never answered, never learned
-    alone = domain_adaptation.retrained(features, answers, every[:1], every)
+    alone = domain_adaptation.retrain(features, answers, every[:1], every)
     assert alone is answers
 
 

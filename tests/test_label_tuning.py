@@ -9,7 +9,7 @@ import pytest
 
 import Classification_ML
 import Classification_with_CLIP
-from common import dataset
+from common import dataset, runtime
 from common.labels import classical, cnn
 from common.labels import clip_fusion as fusion
 from common.labels import tuning as label_tuning
@@ -45,6 +45,7 @@ def test_the_settings_in_use_come_first_and_a_search_goes_on(tuned, monkeypatch)
 
 
 def test_both_boosted_trees_are_searched(tuned, monkeypatch):
+    monkeypatch.setattr(runtime, "cpu_count", lambda: 1)
     for settings in classical.BOOSTED.values():
         monkeypatch.setitem(settings, "n_estimators", 50)
     table = tuned(Classification_ML, 1)

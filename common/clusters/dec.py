@@ -91,7 +91,7 @@ def settings() -> dict:
     return dict(zip(names.split(), values, strict=True))
 
 
-def scaled(features: np.ndarray, train: np.ndarray) -> np.ndarray:
+def scale(features: np.ndarray, train: np.ndarray) -> np.ndarray:
     """float32 features (n, d) divided by one number: mean squared length d over training rows.
 
     The paper's normalisation; it makes one learning rate serve every data set.
@@ -105,7 +105,7 @@ def cluster(
 ) -> Iterator[Clustering]:
     """K-Means on an autoencoder's codes, then DEC (or IDEC), which starts from it.
 
-    features: (n, d), see :func:`scaled`; networks and K-Means are fitted on the rows `train`. The
+    features: (n, d), see :func:`scale`; networks and K-Means are fitted on the rows `train`. The
     pretraining serves both, and counts in the seconds of both.
     """
     started = time.perf_counter()

@@ -102,7 +102,7 @@ def run_methods(
             yield dec.Clustering(name, assigned, space, time.perf_counter() - started)
     deep = [name for name in (dec.AE, dec.DEC, dec.IDEC) if name in names]
     if deep:
-        features = dec.scaled(space, train)
+        features = dec.scale(space, train)
         for result in dec.cluster(features, train, k, seed, device, dec.IDEC in deep):
             if result.method in deep:
                 yield result

@@ -119,10 +119,7 @@ def train(
             shuffle,
             split.seed,
         )
-        for rows, shuffle in (
-            (split.train, model.config is not None),
-            (split.validation, False),
-        )
+        for rows, shuffle in ((split.train, model.config is not None), (split.validation, False))
     )
     if model.config is None:
         started = time.perf_counter()

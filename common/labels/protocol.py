@@ -153,8 +153,8 @@ def summary(run: RunConfig, data: Dataset, results: Results) -> str:
     frame = frame[frame["experiment"] == "mixed"]
     frame = frame[(frame["split"] == run.split) & (frame["text"] == data.text_setting)]
     wide = frame.pivot_table(["accuracy", "f1_macro"], ["model", "seed"], "task", sort=False)
-    wide["mean"] = wide["accuracy"][list(TASKS)].mean(axis=1)
-    wide.columns = [" ".join(filter(None, name)) for name in wide.columns]
+    wide.columns = [" ".join(name) for name in wide.columns]
+    wide["mean"] = wide[[f"accuracy {task}" for task in TASKS]].mean(axis=1)
     columns = {}
     for task in TASKS:
         columns[f"accuracy {task}"] = (task, "{:.3f}")
