@@ -10,11 +10,12 @@ import itertools
 from collections.abc import Iterable
 
 import torch
+from scipy.linalg import eigh
 from torch import Tensor, nn
 
-# Chosen on validation rows of the study set, see the README.
+# Chosen on validation rows of the study set.
 MOST_LANDMARKS = 8192
-GAMMA = 1.5  # of the kernel, at the median distance between two products: exp(-GAMMA)
+GAMMA = 1.5  # of the kernel exp(-GAMMA * d^2), where d^2 is 1 at the median of all distances
 RIDGE = 0.05
 BLOCK = 4096  # rows whose kernel is in memory at once
 LEFT_OUT_BY_NONE = -1
@@ -39,7 +40,7 @@ class KernelRidge(nn.Module):
         self.register_buffer("coefficients", torch.zeros(landmarks, members * targets))
         self.register_buffer("feature_scale", torch.ones(sum(blocks)))
         self.register_buffer("bandwidth", torch.ones(()))
-        self._wide = None  # what a row is multiplied by, made when first asked for
+        self._weights = None  # what a row is multiplied by, computed when first asked for
 
     @classmethod
     def fit(
@@ -51,7 +52,7 @@ class KernelRidge(nn.Module):
         fold: Tensor,
         seed: int,
     ) -> tuple["KernelRidge", Tensor]:
-        """The machine, and what it says of the rows themselves, (n, members, n_targets).
+        """The regression, and its in-sample predictions (n, members, n_targets).
 
         features: (n, sum(blocks)) without NaN; feature_scale: what each is multiplied by before
         distances are taken; targets: (n, n_targets), standardised; fold: (n,), the member that does
@@ -60,65 +61,56 @@ class KernelRidge(nn.Module):
         members = max(int(fold.max()) + 1, 1)
         generator = torch.Generator().manual_seed(seed)
         chosen = torch.randperm(len(features), generator=generator)[:MOST_LANDMARKS].sort().values
-        made = cls(blocks, len(chosen), members, targets.shape[1])
-        made.feature_scale = feature_scale
-        made.landmarks = (features[chosen] * feature_scale).half()
-        landmarks = made.landmarks.float()
-        made.norms = made._by_block(landmarks.square())
+        ridge = cls(blocks, len(chosen), members, targets.shape[1])
+        ridge.feature_scale = feature_scale
+        ridge.landmarks = (features[chosen] * feature_scale).half()
+        landmarks = ridge.landmarks.float()
+        squares = landmarks.square().split(blocks, dim=1)
+        ridge.norms = torch.stack([block.sum(dim=1) for block in squares], dim=1)
         distance = torch.cdist(landmarks, landmarks).square_()
-        typical = distance[::17].flatten()[::13].median()
-        made.bandwidth = (typical / GAMMA).clamp(min=1e-6)  # 0 where most rows are the same
-        some = landmarks[torch.randperm(len(landmarks), generator=generator)[:SAMPLE]]
-        by_block = (values.split(blocks, dim=1) for values in (landmarks, some))
-        for number, (own, others) in enumerate(zip(*by_block, strict=True)):
-            factor = torch.cdist(own, others).square_().div_(-made.bandwidth).exp_()
-            made.log_average[:, number] = factor.mean(dim=1).log()
-        kernel = distance.div_(-made.bandwidth).exp_()
+        median = distance[::17].flatten()[::13].median()
+        ridge.bandwidth = (median / GAMMA).clamp(min=1e-6)  # 0 where most rows are the same
+        sample = landmarks[torch.randperm(len(landmarks), generator=generator)[:SAMPLE]]
+        by_block = (values.split(blocks, dim=1) for values in (landmarks, sample))
+        for number, (block, others) in enumerate(zip(*by_block, strict=True)):
+            factor = torch.cdist(block, others).square_().div_(-ridge.bandwidth).exp_()
+            ridge.log_average[:, number] = factor.mean(dim=1).log()
+        kernel = distance.div_(-ridge.bandwidth).exp_()
         kernel.diagonal().add_(RIDGE)
         for member in range(members):
-            own = torch.nonzero(fold[chosen] != member).squeeze(1)
-            factor = torch.linalg.cholesky(kernel.index_select(0, own).index_select(1, own))
-            solution = torch.cholesky_solve(targets[chosen[own]], factor)
+            rows = torch.nonzero(fold[chosen] != member).squeeze(1)
+            factor = torch.linalg.cholesky(kernel.index_select(0, rows).index_select(1, rows))
             columns = slice(member * targets.shape[1], (member + 1) * targets.shape[1])
-            made.coefficients[own, columns] = solution
+            ridge.coefficients[rows, columns] = torch.cholesky_solve(targets[chosen[rows]], factor)
         # Of its landmarks the kernel is at hand. (The ridge on its diagonal only matters to members
         # that have learned from the row.)
-        in_sample = torch.empty(len(features), *made.shape)
-        in_sample[chosen] = (kernel @ made.coefficients).view(-1, *made.shape)
+        in_sample = torch.empty(len(features), *ridge.shape)
+        in_sample[chosen] = (kernel @ ridge.coefficients).view(-1, *ridge.shape)
         others = torch.ones(len(features), dtype=torch.bool)
         others[chosen] = False
-        for some in torch.nonzero(others).squeeze(1).split(BLOCK):
-            in_sample[some] = made(features[some])
-        return made, in_sample
+        for rows in torch.nonzero(others).squeeze(1).split(BLOCK):
+            in_sample[rows] = ridge(features[rows])
+        return ridge, in_sample
 
     def forward(self, features: Tensor) -> Tensor:
         starts = torch.tensor([0, *self.blocks[:-1]], device=features.device).cumsum(0)
         missing = features[:, starts].isnan().to(self.norms.dtype)
         scaled = features.nan_to_num() * self.feature_scale
         row = torch.cat([scaled, missing, torch.ones_like(missing[:, :1])], dim=1)
-        if self._wide is None or self._wide.device != features.device:
-            self._wide = self._exponents()
+        if self._weights is None or self._weights.device != features.device:
+            # One product gives the whole exponent of the kernel but for the row's own norm: a
+            # million rows by all landmarks pass through memory four times instead of a dozen.
+            parts = (
+                2 * self.landmarks.float() / self.bandwidth,
+                self.log_average + self.norms / self.bandwidth,
+                -self.norms.sum(dim=1, keepdim=True) / self.bandwidth,
+            )
+            self._weights = torch.cat(parts, dim=1)
         # Landmarks by rows: either product is several times as fast in this order.
-        exponent = self._wide @ row.T
+        exponent = self._weights @ row.T
         exponent -= scaled.square().sum(dim=1) / self.bandwidth
         kernel = exponent.clamp_(max=0).exp_()
         return (self.coefficients.T @ kernel).T.reshape(len(features), *self.shape)
-
-    def _exponents(self) -> Tensor:
-        """What a row (features, missing blocks, 1) is multiplied by, (n_landmarks, its width).
-
-        One product gives the whole exponent of the kernel but for the row's own norm: a million
-        rows by all landmarks pass through memory four times instead of a dozen.
-        """
-        parts = (
-            2 * self.landmarks.float() / self.bandwidth,
-            self.log_average + self.norms / self.bandwidth,
-            -self.norms.sum(dim=1, keepdim=True) / self.bandwidth,
-        )
-        return torch.cat(parts, dim=1)
-
-    def _by_block(self, values: Tensor) -> Tensor:
-        return torch.stack([one.sum(dim=1) for one in values.split(self.blocks, dim=1)], dim=1)
 
 
 class PrincipalComponents(nn.Module):
@@ -141,31 +133,27 @@ class PrincipalComponents(nn.Module):
         counts. Returns the spread of each component, (count,) an embedding, of mean square
         1 / count.
         """
-        from scipy.linalg import eigh  # not for who only prices
-
-        ends = list(itertools.accumulate(self.widths, initial=0))
+        ends = itertools.accumulate(self.widths, initial=0)
         places = [slice(*pair) for pair in itertools.pairwise(ends)]
         rows, products = 0, [0.0] * len(places)
         for features in blocks:
             rows += len(features)
-            for number, block in enumerate(places):
-                own = features[:, block] * scale[block]
-                products[number] = products[number] + own.T @ own
+            for number, place in enumerate(places):
+                columns = features[:, place] * scale[place]
+                products[number] = products[number] + columns.T @ columns
         spreads = []
-        for number, block in enumerate(places):
-            width, count = self.widths[number], self.counts[number]
+        for number, (place, width) in enumerate(zip(places, self.widths, strict=True)):
+            largest = [width - self.counts[number], width - 1]
             # SciPy's, since torch's own fails on the many equal values of places never filled.
-            found = eigh(
-                (products[number] / rows).numpy(), subset_by_index=[width - count, width - 1]
-            )
-            variance, axes = (torch.from_numpy(one[..., ::-1].copy()) for one in found)
+            solution = eigh((products[number] / rows).numpy(), subset_by_index=largest)
+            variance, axes = (torch.from_numpy(part[..., ::-1].copy()) for part in solution)
             variance = variance.clamp(min=float(variance[0]) * LEAST_VARIANCE)
-            axes = scale[block][:, None] * axes / variance.sqrt()
+            axes = scale[place][:, None] * axes / variance.sqrt()
             getattr(self, f"axes{number}").copy_(axes)
             spreads.append((variance / variance.sum()).sqrt())
         return spreads
 
     def forward(self, features: Tensor) -> Tensor:
         parts = features.split([*self.widths, features.shape[1] - sum(self.widths)], dim=1)
-        made = [part @ getattr(self, f"axes{number}") for number, part in enumerate(parts[:-1])]
-        return torch.cat([*made, parts[-1]], dim=1)
+        reduced = [part @ getattr(self, f"axes{number}") for number, part in enumerate(parts[:-1])]
+        return torch.cat([*reduced, parts[-1]], dim=1)

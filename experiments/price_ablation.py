@@ -43,7 +43,7 @@ from common.prices.fit import fit_price, score
 from common.results import Results
 from common.training import torch_device
 
-KEY = ("given", "model", "split", "seed")
+KEY = ("inputs", "model", "split", "seed")
 CURVE_KEY = ("learning_products", "model", "seed")
 EFFECT_KEY = ("source", "attribute", "value")
 
@@ -88,7 +88,7 @@ def ablate(run: RunConfig, dataset: Dataset, device: torch.device) -> pd.DataFra
         columns = [column for kind in kinds for column in columns_of[kind]]
         task = PriceTask.build(replace(dataset, image=image, text=text), columns)
         for seed in run.seed:
-            row = {"given": name, "model": ENSEMBLE, "split": run.split, "seed": seed}
+            row = {"inputs": name, "model": ENSEMBLE, "split": run.split, "seed": seed}
             if not results.done(**row):
                 fit = fit_price(ENSEMBLE, task, seed, device)
                 results.add(**row, text=dataset.text_setting, **score(fit, task))
@@ -177,7 +177,7 @@ def _codes(table: pd.DataFrame, learned: np.ndarray) -> pd.DataFrame:
 
 def draw_ablation(table: pd.DataFrame, path: Path) -> None:
     """R2 by input: each kind alone, and all but one."""
-    means = table.groupby("given", sort=False)["r2"].agg(["mean", "min", "max"])
+    means = table.groupby("inputs", sort=False)["r2"].agg(["mean", "min", "max"])
     means = means.sort_values("mean")
     figure = Figure(figsize=(7.4, 1.2 + 0.32 * len(means)), layout="constrained")
     axes, place = figure.subplots(), np.arange(len(means))

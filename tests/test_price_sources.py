@@ -88,7 +88,7 @@ def test_ablation_curve_and_effects_say_where_a_price_comes_from(products, tmp_p
         name: pd.read_csv(tmp_path / "results" / f"price_{name}.csv")
         for name in ("ablation", "learning_curve", "effects")
     }
-    r2 = found["ablation"].groupby("given")["r2"].mean()
+    r2 = found["ablation"].groupby("inputs")["r2"].mean()
     assert len(r2) == 4 and r2["clusters alone"] < 0.2 < r2["metadata alone"]
     assert r2["all but metadata"] < r2["all"]
     assert set(found["learning_curve"]["learning_products"]) == {100, 200, 320}

@@ -4,11 +4,6 @@ Romano, Patterson and Candes, "Conformalized quantile regression", NeurIPS 2019;
 that calibrate a member of an ensemble taken from the fold it has not learned from (Vovk,
 "Cross-conformal predictors", 2015), and a margin for each band of predicted prices (Mondrian
 conformal prediction), since dear goods are harder to price than cheap ones.
-
-Three numbers were chosen on validation rows of the study set. An ensemble errs less than the member
-that calibrates it, so a member is asked for less than the coverage that is wanted. And most of
-what an interval misses lies at the ends of the price list, below a cheap prediction and above a
-dear one: there the end that faces outward gets most of the width.
 """
 
 from dataclasses import dataclass
@@ -16,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 COVERAGE = 0.9
+# Chosen on validation rows of the study set. An ensemble errs less than the member that calibrates
+# it; and most misses lie at the ends of the price list, below a cheap prediction, above a dear one.
 MEMBER_COVERAGE = 0.87
 # Of a band's misses, the cheapest expects 0.5 - TILT below its interval and 0.5 + TILT above, the
 # dearest the reverse; towards the middle the tilt falls off as a root, late.

@@ -16,8 +16,7 @@ import numpy as np
 import pandas as pd
 
 from common.artifacts import RunConfig, StageError, require
-from common.dataset import Dataset, load
-from common.dataset import sides as split_sides
+from common.dataset import Dataset, load, sides
 from common.embed.hashed_words import hashed
 from common.product_table import listing_text
 
@@ -159,13 +158,13 @@ class PriceTask:
 
     @classmethod
     def build(
-        cls, dataset: Dataset, columns: list[str], sides: tuple[np.ndarray, ...] | None = None
+        cls, dataset: Dataset, columns: list[str], rows: tuple[np.ndarray, ...] | None = None
     ) -> "PriceTask":
-        """columns: see :func:`feature_columns`; sides: training, validation and test rows.
+        """columns: see :func:`feature_columns`; rows: of the three sides (by the split).
 
         The encoder learns from training and validation rows.
         """
-        train, validation, test = sides or split_sides(dataset.table)
+        train, validation, test = rows or sides(dataset.table)
         encoder = PriceFeatures.fit(dataset, np.concatenate([train, validation]), columns)
         whole = None
         if len(dataset.table) <= BLOCK_ROWS:
