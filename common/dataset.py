@@ -87,22 +87,17 @@ def sides(table: pd.DataFrame, experiment: str = "mixed") -> tuple[np.ndarray, .
     Across sources, training and validation rows come from the first source and test rows from
     the other one's test side, so that all experiments are scored on the same products.
     """
-    source = table["dataset_source"]
-    if experiment == "mixed":
-        learn_on, test_on = np.ones(len(table), bool), np.ones(len(table), bool)
-    else:
-        first, other = experiment.split("->")
-        learn_on, test_on = (source == first).to_numpy(), (source == other).to_numpy()
-    split = table["split"].to_numpy()
-    rows = (
-        np.flatnonzero((split == "train") & learn_on),
-        np.flatnonzero((split == "validation") & learn_on),
-        np.flatnonzero((split == "test") & test_on),
-    )
-    for name, side in zip(("training", "validation", "test"), rows, strict=True):
-        if not len(side):
+    first, other = (None, None) if experiment == "mixed" else experiment.split("->")
+    rows = []
+    for side, source in (("train", first), ("validation", first), ("test", other)):
+        chosen = table["split"] == side
+        if source is not None:
+            chosen &= table["dataset_source"] == source
+        rows.append(np.flatnonzero(chosen))
+        if not chosen.any():
+            name = "training" if side == "train" else side
             raise StageError(f"experiment {experiment} has no {name} rows; use more data")
-    return rows
+    return tuple(rows)
 
 
 def labels(table: pd.DataFrame, task: str) -> tuple[np.ndarray, list[str]]:
@@ -110,6 +105,6 @@ def labels(table: pd.DataFrame, task: str) -> tuple[np.ndarray, list[str]]:
     column, classes = TASKS[task]
     codes = pd.Index(classes).get_indexer(table[column]).astype(np.int64)  # -1 where unknown
     if (codes < 0).any():
-        strange = sorted(set(table[column][codes < 0]))
-        raise StageError(f"{column} holds labels that the taxonomy does not know: {strange}")
+        unknown = sorted(set(table[column][codes < 0]))
+        raise StageError(f"{column} holds labels that the taxonomy does not know: {unknown}")
     return codes, list(classes)

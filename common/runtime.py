@@ -24,18 +24,8 @@ _KEPT_BYTES = 2**30
 SECONDS_BETWEEN_LINES = 30  # of progress where nobody sees a bar
 
 _VERSIONED = (
-    "numpy",
-    "pandas",
-    "scikit-learn",
-    "torch",
-    "timm",
-    "open_clip_torch",
-    "transformers",
-    "lightgbm",
-    "xgboost",
-    "duckdb",
-    "xllamacpp",
-    "optuna",
+    "numpy pandas scikit-learn torch timm open_clip_torch transformers lightgbm xgboost duckdb "
+    "xllamacpp optuna".split()
 )
 
 

@@ -4,16 +4,19 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import ANY
 
 import pytest
 from shell import ROOT, STAGES, run_stage
 
-from common import cli
-from common.artifacts import StageError
+from common import cli, presets
+from common.artifacts import RunConfig, StageError
 from common.training import torch_device
 
 HEAVY = "torch gradio pandas sklearn transformers open_clip timm matplotlib duckdb numpy".split()
-COMMON = "--data-dir --raw-dir --preset --limit --seed --device --split --force".split()
+COMMON = (
+    "--data-dir --raw-dir --preset --limit --seed --device --split --force --figures --verbose"
+).split()
 
 
 @pytest.mark.parametrize("script", (*STAGES, "app.py"))
@@ -81,6 +84,17 @@ def test_paths_follow_the_flags():
     assert args.paths.merged == Path("d/merged_dataset.csv")
     args = cli.parse(cli.parser(None), ["--data-dir", "d", "--raw-dir", "r"])
     assert args.paths.fashion_raw == Path("r/fashion-dataset")
+
+
+def test_the_flags_become_a_typed_value():
+    parser = cli.parser(None)
+    presets.add_arguments(parser, "clip")
+    assert cli.run_config(cli.parse(parser, [])) == RunConfig(ANY)
+    flags = "--limit 5 --seed 1 2 --split random --force --figures all --clip mine".split()
+    run = cli.run_config(cli.parse(parser, [*flags, "--data-dir", "d"]))
+    assert run.paths.data == Path("d")
+    assert (run.limit, run.seed, run.split, run.force) == (5, (1, 2), "random", True)
+    assert (run.all_figures, run.clip, run.cnn) == (True, "mine", None)
 
 
 @pytest.mark.parametrize(

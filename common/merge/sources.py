@@ -87,14 +87,14 @@ def article_prices(
         raise ValueError(f"statistic {statistic!r} is none of {', '.join(STATISTICS)}")
     import duckdb
 
-    header = _check_header(path, TRANSACTION_COLUMNS, HNM_URL)
+    header = dict.fromkeys(_check_header(path, TRANSACTION_COLUMNS, HNM_URL), "VARCHAR")
     with tempfile.TemporaryDirectory() as spill, duckdb.connect() as db:
         db.execute("SET memory_limit = ?", [memory])
         db.execute("SET temp_directory = ?", [spill])
         db.execute("SET preserve_insertion_order = false")
         # Few distinct prices per article: the histogram is small whatever the file's length.
         try:
-            db.execute(_HISTOGRAM, {"path": str(path), "columns": dict.fromkeys(header, "VARCHAR")})
+            db.execute(_HISTOGRAM, {"path": str(path), "columns": header})
         except duckdb.InvalidInputException as error:
             reason = str(error).splitlines()[0]
             raise StageError(f"{path} is broken ({reason}); download it again") from error
