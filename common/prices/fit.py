@@ -19,7 +19,7 @@ from common.prices.features import EXPERIMENTS, PriceTask, feature_columns
 from common.prices.recipes import RECIPES
 from common.prices.trees import STUDY, TUNED, Trees
 from common.results import Results, leaderboard
-from common.runtime import hardware, seed_everything
+from common.runtime import Progress, hardware, seed_everything
 from common.training import History, torch_device
 
 ROW_KEY = ("experiment", "features", "model", "split", "seed")
@@ -94,23 +94,25 @@ def fit_missing(
     compiled: bool = False,
 ) -> Iterator[tuple[dict, PriceTask, PriceFit]]:
     """Fits the models that the results table of a stage lacks: (row to be added, task, fit)."""
-    device = torch_device(run.device)
-    for experiment, features, seed in product(experiments, feature_sets, run.seed):
+    missing, device = [], torch_device(run.device)
+    for experiment, features, seed, name in product(experiments, feature_sets, run.seed, names):
         row = {
             "experiment": EXPERIMENTS[experiment],
             "features": features,
-            "model": "",
+            "model": name,
             "split": run.split,
             "text": dataset.text_setting,
             "seed": seed,
         }
-        missing = [name for name in names if not results.done(**row | {"model": name})]
-        if missing:
-            columns = feature_columns(dataset.table, row["experiment"], features)
-            task = PriceTask.build(dataset, columns)
-        for name in missing:
-            fit = fit_price(name, task, seed, device, compiled)
-            yield row | {"model": name, **score(fit, task), "device": hardware()}, task, fit
+        if not results.done(**row):
+            missing.append(row)
+    condition = None
+    for row in Progress(missing, what="price models", unit="models"):
+        if condition != (row["experiment"], row["features"]):
+            condition = row["experiment"], row["features"]
+            task = PriceTask.build(dataset, feature_columns(dataset.table, *condition))
+        fit = fit_price(row["model"], task, row["seed"], device, compiled)
+        yield row | {**score(fit, task), "device": hardware()}, task, fit
 
 
 def score(fit: PriceFit, task: PriceTask) -> dict:
