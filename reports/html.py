@@ -33,8 +33,11 @@ LEADERBOARDS = (
 # Caption, and the figures that show it, the first that is there.
 FIGURES = {
     "Prices": (
-        ("Predicted against listed price, test products", ("*metadata*listing*_parity",)),
-        ("Prediction intervals, and the share inside", ("*metadata*listing*_ranges",)),
+        (
+            "Predicted against listed price, test products",
+            ("*metadata*listing*_parity", "*_parity"),
+        ),
+        ("Prediction intervals, and the share inside", ("*metadata*listing*_ranges", "*_ranges")),
     ),
     "Labels": (
         ("Confusion matrix of the best classifier, category", ("{best}", "confusion_*_category")),
