@@ -45,6 +45,7 @@ demo: setup
 	@echo "== 4b prices: networks"; $(RUN) regression_DL_SOTA.py $(SAMPLE)
 	@echo "== attributes imputed"; $(RUN) -m attributes.impute $(SAMPLE)
 	@echo "== listings calibrated"; $(RUN) -m pricing.calibrate $(SAMPLE)
+	@echo "== listings measured"; $(RUN) -m experiments.listing_pricing $(SAMPLE)
 	@echo "== report"; $(RUN) -m reports $(SAMPLE)
 	@echo "== 5  one listing"
 	@$(RUN) predict_price.py $(SAMPLE) --text "Black leather boots, worn twice"

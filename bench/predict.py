@@ -15,19 +15,19 @@ from attributes import llm
 from bench.harness import Figures, Options, alone
 from common import cli
 from common.product_table import read_table
-from pricing.predictor import Appraiser, Listing
+from pricing.predictor import BATCH, ListingInput, PricePredictor
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE, AT_ONCE, WITH_LLM, COLD = 30, 256, 8, 3
 
 
-def listings(args, count: int) -> list[Listing]:
+def listings(args, count: int) -> list[ListingInput]:
     """``count`` test products as listings, from the first again where there are fewer."""
     table = read_table(args.paths.llm)
     readable = ~np.isnan(np.load(args.paths.img_emb, mmap_mode="r")[:, 0])  # no broken photo
     rows = table[readable & (table["split"] == "test")].head(count)
     products = [
-        Listing(f"{row.title}\n{row.description}", args.paths.raw / row.image_path)
+        ListingInput(f"{row.title}\n{row.description}", args.paths.raw / row.image_path)
         for row in rows.itertuples()
     ]
     return [products[number % len(products)] for number in range(count)]
@@ -45,14 +45,16 @@ def cold(args) -> float:
 
 def warm(args, count: int, at_once: bool) -> float:
     """Median seconds of an answer after the first; of all of them where they come ``at_once``."""
-    appraiser, products = Appraiser.load(args), listings(args, count + 1)
-    appraiser.appraise(products[:1])
+    run = cli.run_config(args)
+    engine = llm.load_engine(run, args.engine, args.base_url, 1) if args.llm_read else None
+    predictor, products = PricePredictor.load(run, engine), listings(args, count + 1)
+    predictor.predict(products[:1])
     if at_once:
-        appraiser.appraise(products[:32])
+        predictor.predict(products[:BATCH])
     seconds = []
     for batch in [products[1:]] if at_once else [[product] for product in products[1:]]:
         started = time.perf_counter()
-        appraiser.appraise(batch)
+        predictor.predict(batch)
         seconds.append(time.perf_counter() - started)
     return statistics.median(seconds)
 

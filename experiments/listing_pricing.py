@@ -1,164 +1,140 @@
-"""How pricing from the door does: on test products, and on what is no listing at all."""
+"""Errors, coverage and refusals of listing prices: on test products, and on inputs that are none.
 
+    python -m experiments.listing_pricing --data-dir data/sample
+
+Reads  what stage 4b reads, models/pricing/ (python -m pricing.calibrate)
+Writes results/listing_pricing.csv (errors and coverage by what a listing brings) and
+       results/ood.csv (share of inputs priced, priced with a warning, refused)
+"""
+
+import contextlib
+import csv
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from common import metrics
+from common import cli, dataset, metrics
 from common.embed.images import BrokenImageError
 from common.merge.taxonomy import FASHION_DROPPED
-from common.results import Results
-from pricing.predictor import Appraiser, Listing, kinds
+from common.results import Results, aligned, leaderboard
+from pricing import uploads
+from pricing.calibrate import simulated_listings
+from pricing.listing import by_modality
+from pricing.predictor import CALIBRATION, FOLDER, ListingInput, PricePredictor
 
-MOST = 200  # of each kind of what is no listing
-FEWEST = 8
-
-
-def ranges(args, inputs, appraiser: Appraiser, tested, brought) -> None:
-    """results/appraisal.csv: errors and coverage by what a listing brings."""
-    results = Results(args.paths.results("appraisal"), args, inputs, ("brings",))
-    true = tested["price_usd"].to_numpy()
-    source = tested["dataset_source"].to_numpy()
-    models, reader = appraiser.models, appraiser.reader
-    for name, (image, text, said) in brought.items():
-        read = [reader.read(one) for one in said]
-        matrix = models.features(reader, read, image, text, [{}] * len(said), said).matrix
-        prices, quantiles = models.outputs(matrix)
-        usd, ends = prices.mean(axis=1), quantiles.mean(axis=1)
-        (kind,) = (kind for kind, rows in kinds(image, text).items() if len(rows))
-        low, high = appraiser.margins[kind].interval(usd, ends[:, 0], ends[:, -1])
-        inside = (low <= true) & (true <= high)
-        error = np.abs(usd - true)
-        apart = {
-            f"inside_{one.lower()}": float(inside[source == one].mean())
-            for one in ("HNM", "FASHION")
-            if (source == one).any()
-        }
-        results.add(
-            brings=name,
-            n_test=len(true),
-            door_mae=float(error.mean()),
-            door_mdape=float(np.median(error / true)),
-            door_r2=metrics.regression(true, usd, tested["dataset_source"])["r2"],
-            inside=float(inside.mean()),
-            **apart,
-            width=float(np.median(high - low)),
-        )
-    results.finish()
+MAX_INPUTS = 200  # of a kind
+SCORES = {
+    "r2": ("R2", "{:.3f}"),
+    "mae": ("MAE", "{:.2f}"),
+    "mdape": ("median error", "{:.1%}"),
+    "coverage": ("coverage", "{:.1%}"),
+    "median_width": ("median width", "{:.2f}"),
+}
 
 
-def refusals(args, inputs, appraiser: Appraiser, tested, brought) -> None:
-    """results/doubt.csv: what is priced, priced with a doubt, or refused."""
-    results = Results(args.paths.results("doubt"), args, inputs, ("what",))
-    for name, (image, text, said) in brought.items():
-        _add(results, f"test products: {name}", appraiser.judge(image, text, said, _none(said)))
-    image, _, said = brought["photo and title"]
-    text = brought["photo and title"][1]
-    order = np.random.default_rng(0).permutation(len(said))
-    other = tested["normalized_category"].to_numpy()
-    rows = np.flatnonzero(other != other[order])[:MOST]
-    told = [said[order[row]] for row in rows]
-    mixed = appraiser.judge(image[rows], text[order[rows]], told, _none(told))
-    _add(results, "photo of one product, title of another of another category", mixed)
-    for name, listings in no_listings(args.paths.fashion_raw).items():
-        _add(results, name, appraiser.appraise(listings))
-    results.finish()
+def measure_prices(results: Results, predictor: PricePredictor, products, listings) -> None:
+    """Adds a row by what listings of the products bring; prints a table."""
+    true, source = (products[name].to_numpy() for name in ("price_usd", "dataset_source"))
+    for name, (image, text, texts) in listings.items():
+        matrix = predictor.models.features(predictor.reader, image, text, texts).matrix
+        usd, quantiles = (output.mean(axis=1) for output in predictor.models.outputs(matrix))
+        modality = next(kind for kind, rows in by_modality(image, text).items() if len(rows))
+        low, high = predictor.margins[modality].interval(usd, quantiles[:, 0], quantiles[:, -1])
+        row = metrics.regression(true, usd, source) | metrics.interval(true, low, high)
+        row = {"listing": name, "n_test": len(true)} | {score: row[score] for score in SCORES}
+        for key in np.unique(source):
+            part = metrics.interval(*(values[source == key] for values in (true, low, high)))
+            row[f"coverage_{key.lower()}"] = part["coverage"]
+        results.add(**row)
+    results.finish(leaderboard(results.frame, ["listing"], SCORES, best="r2"))
 
 
-def _none(said) -> list[dict]:
-    return [{}] * len(said)
-
-
-def _add(results: Results, what: str, answers) -> None:
-    if not answers:
-        return
-    refused = [one.refusal is not None for one in answers]
-    doubted = [bool(one.doubts) for one in answers]
-    results.add(
-        what=what,
-        n=len(answers),
-        refused_share=float(np.mean(refused)),
-        doubted_share=float(np.mean(doubted)),
-        plain_share=float(np.mean([not (r or d) for r, d in zip(refused, doubted, strict=True)])),
-    )
-
-
-def no_listings(fashion_raw: Path) -> dict[str, list[Listing]]:
-    """Drawn pictures of nothing, real photos of what is not worn, texts that say nothing."""
-    from pricing import uploads
-
-    made = {
-        f"{name}, drawn": [Listing(image=one) for one in all_] for name, all_ in drawn().items()
+def measure_refusals(results: Results, predictor: PricePredictor, products, listings) -> None:
+    """Adds a row by kind of input: products, contradictory listings, inputs that are no listing."""
+    estimates = {
+        f"test products: {name}": predictor.estimate(image, text, texts, [{}] * len(texts))
+        for name, (image, text, texts) in listings.items()
     }
-    photos = []
-    for path in not_worn(fashion_raw)[:MOST]:
-        try:
-            photos.append(Listing(image=uploads.picture(path)))
-        except BrokenImageError:
-            continue
-    made["photos of what is not worn"] = photos
-    made["gibberish"] = [Listing(text=one) for one in gibberish()]
-    made["empty text"] = [Listing(text=one) for one in ("", " ", "\n", "...", "?!")]
-    return made
+    image, text, titles = listings["photo and title"]
+    order = np.random.default_rng(0).permutation(len(titles))
+    category = products["normalized_category"].to_numpy()
+    rows = np.flatnonzero(category != category[order])[:MAX_INPUTS]
+    mixed = image[rows], text[order[rows]], [titles[row] for row in order[rows]], [{}] * len(rows)
+    estimates["photo and title of products of two categories"] = predictor.estimate(*mixed)
+    for name, inputs in no_listings(results.run.paths.fashion_raw).items():
+        estimates[name] = predictor.predict(inputs)
+    table = [["input", "n", "priced", "with warning", "refused"]]
+    for name, answers in estimates.items():
+        if answers:
+            refused = np.array([answer.price_usd is None for answer in answers])
+            warned = np.array([bool(answer.warnings) for answer in answers])
+            shares = [float(part.mean()) for part in (~refused & ~warned, warned, refused)]
+            row = dict(zip(("priced", "with_warning", "refused"), shares, strict=True))
+            results.add(input=name, n=len(answers), **row)
+            table.append([name, str(len(answers)), *(f"{share:.1%}" for share in shares)])
+    results.finish(aligned(table))
 
 
-def not_worn(fashion_raw: Path) -> list[Path]:
-    """Photos of the Fashion download that no taxonomy of clothes has: perfume, toys, cosmetics."""
-    import csv
+def no_listings(fashion_raw: Path) -> dict[str, list[ListingInput]]:
+    """Drawings, photos of what is not worn (perfume, toys), texts that say nothing."""
+    inputs = {k: [ListingInput("", image) for image in v] for k, v in drawings().items()}
+    styles, photos = fashion_raw / "styles.csv", []
+    lines = styles.read_text("utf-8").splitlines() if styles.is_file() else []
+    rows = [row for row in csv.DictReader(lines) if row.get("articleType") in FASHION_DROPPED]
+    for row in rows[:MAX_INPUTS]:
+        file = fashion_raw / "images" / f"{row['id']}.jpg"
+        with contextlib.suppress(BrokenImageError):
+            photos.append(ListingInput(image=uploads.picture(file)))
+    inputs["photos of what is not worn"] = photos
+    inputs["gibberish"] = [ListingInput(text) for text in gibberish()]
+    inputs["empty text"] = [ListingInput(text) for text in ("", " ", "\n", "...", "?!")]
+    return inputs
 
-    path = fashion_raw / "styles.csv"
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        names = [
-            f"{row['id']}.jpg"
-            for row in csv.DictReader(file)
-            if row.get("articleType") in FASHION_DROPPED
-        ]
-    return [found for name in names if (found := fashion_raw / "images" / name).is_file()]
 
-
-def drawn(each: int = FEWEST) -> dict[str, list[Image.Image]]:
-    """Pictures that show no garment, ``each`` of a kind, always the same."""
-    rng, size = np.random.default_rng(0), (240, 320)
-    kinds_of = {
-        "blank": lambda: Image.new("RGB", size, tuple(map(int, rng.integers(0, 256, 3)))),
-        "noise": lambda: Image.fromarray(rng.integers(0, 256, (320, 240, 3), dtype=np.uint8)),
-        "gradient": lambda: _gradient(rng, size),
-        "scribble": lambda: _scribble(rng, size),
-        "page of text": lambda: _page(rng, size),
+def drawings(count: int = 8) -> dict[str, list[Image.Image]]:
+    """``count`` pictures of each kind that show no garment, always the same."""
+    rng, (width, height) = np.random.default_rng(0), (240, 320)
+    pictures = {
+        kind: [Image.new("RGB", (width, height), "white") for _ in range(count)]
+        for kind in ("blank", "noise", "gradient", "scribble", "page of text")
     }
-    return {name: [draw() for _ in range(each)] for name, draw in kinds_of.items()}
-
-
-def _gradient(rng, size) -> Image.Image:
-    first, last = rng.integers(0, 256, (2, 3))
-    part = np.linspace(0, 1, size[1])[:, None, None]
-    rows = np.broadcast_to(first * (1 - part) + last * part, (size[1], size[0], 3))
-    return Image.fromarray(rows.astype(np.uint8))
-
-
-def _scribble(rng, size) -> Image.Image:
-    made = Image.new("RGB", size, "white")
-    points = [tuple(map(int, one)) for one in rng.integers(0, 240, (40, 2))]
-    ImageDraw.Draw(made).line(points, tuple(map(int, rng.integers(0, 200, 3))), 3)
-    return made
-
-
-def _page(rng, size) -> Image.Image:
-    made = Image.new("RGB", size, "white")
-    draw = ImageDraw.Draw(made)
-    for line in range(10, size[1] - 12, 14):
-        draw.text((12, line), "".join(rng.choice(list("abcdefgh ijklmn "), 34)), "black")
-    return made
+    for picture in pictures["blank"]:
+        picture.paste(tuple(map(int, rng.integers(0, 256, 3))), (0, 0, width, height))
+    for picture in pictures["noise"]:
+        picture.paste(Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)))
+    for picture in pictures["gradient"]:
+        rows = np.linspace(*rng.integers(0, 256, (2, 3)), height)[:, None].repeat(width, axis=1)
+        picture.paste(Image.fromarray(rows.astype(np.uint8)))
+    for picture in pictures["scribble"]:
+        points = [tuple(map(int, point)) for point in rng.integers(0, 240, (40, 2))]
+        ImageDraw.Draw(picture).line(points, tuple(map(int, rng.integers(0, 200, 3))), 3)
+    for picture in pictures["page of text"]:
+        for y in range(10, height - 12, 14):
+            line = "".join(rng.choice(list("abcdefgh ijklmn "), 34))
+            ImageDraw.Draw(picture).text((12, y), line, "black")
+    return {f"{kind}, drawn": images for kind, images in pictures.items()}
 
 
 def gibberish(count: int = 100) -> list[str]:
-    """Rows of letters that are no words."""
-    rng = np.random.default_rng(1)
-    letters = list("bcdfghjklmnpqrstvwxzaeiou")
-    return [
-        " ".join("".join(rng.choice(letters, rng.integers(3, 9))) for _ in range(6))
-        for _ in range(count)
-    ]
+    """Lines of six strings of letters that are no words."""
+    rng, letters = np.random.default_rng(1), list("bcdfghjklmnpqrstvwxzaeiou")
+    words = ["".join(rng.choice(letters, rng.integers(3, 9))) for _ in range(6 * count)]
+    return [" ".join(words[start : start + 6]) for start in range(0, len(words), 6)]
+
+
+def main() -> None:
+    run = cli.run_config(cli.parse(cli.parser(__doc__)))
+    predictor, data = PricePredictor.load(run), dataset.load(run)
+    test = dataset.sides(data.table)[2]
+    products = data.table.iloc[test]
+    listings = simulated_listings(predictor.models.encoder, data, test)
+    inputs = data.inputs | {"calibration": run.paths.model(FOLDER, CALIBRATION)}
+    prices = Results(run.paths.results("listing_pricing"), run, inputs, ("listing",))
+    measure_prices(prices, predictor, products, listings)
+    refusals = Results(run.paths.results("ood"), run, inputs, ("input",))
+    measure_refusals(refusals, predictor, products, listings)
+
+
+if __name__ == "__main__":
+    cli.run(main)

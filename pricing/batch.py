@@ -1,88 +1,74 @@
-"""Prices a CSV of listings: in order, resumable, bad rows set aside with their reason.
+"""Prices a CSV of listings: in order, resumable, unreadable rows set aside with their reason.
 
-What is written is appended in whole lines, each row of the input to one of two files: ``--out``, or
-``<out>.set_aside.csv``. So the two say how far a run came; a line torn by a kill is cut off first.
+Each row of the input becomes a whole line of one of two files, ``--out`` or
+``<out>.set_aside.csv``, so that the two tell how far an interrupted run came.
 """
 
 import csv
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from common.artifacts import StageError
-from pricing.predictor import AT_ONCE, Answer, Appraiser, Listing
+from common.embed.images import BrokenImageError
+from common.runtime import Progress
+from pricing import uploads
+from pricing.predictor import BATCH, ListingInput, PriceEstimate, PricePredictor
 
-KNOWN = (
-    "brand",
-    "product_type",
-    "colour",
-    "normalized_gender",
-    "normalized_category",
-    "normalized_usage",
-)
+FIELDS = "brand product_type colour normalized_gender normalized_category normalized_usage".split()
 COLUMNS = (
-    "row",
-    "id",
-    "price_usd",
-    "low_usd",
-    "high_usd",
-    "refusal",
-    "doubts",
-    "doubt",
-    "category",
-    "category_confidence",
-    "gender",
-    "gender_confidence",
-    "usage",
-    "usage_confidence",
-    "brand",
-    "material",
-    "item",
-    "comparables",
+    "row id price_usd low_usd high_usd refusal warnings ood_score category category_confidence "
+    "gender gender_confidence usage usage_confidence brand material item comparables".split()
 )
-ASIDE = ("row", "id", "reason")
+SET_ASIDE_COLUMNS = ["row", "id", "reason"]
 
 
-def price(args, source: Path, target: Path) -> None:
-    """Prices the listings of ``source`` into ``target``. Raises StageError for a broken CSV."""
+def price_csv(load: Callable[[], PricePredictor], source: Path, target: Path) -> None:
+    """Prices the listings of ``source`` into ``target``; ``load`` is called if there are any.
+
+    Raises StageError for a broken CSV.
+    """
     aside = target.with_name(target.name + ".set_aside.csv")
-    rows = _rows(source)
-    done = _done(target, COLUMNS) | _done(aside, ASIDE)
+    rows = _read_rows(source)
+    done = _rows_done(target, COLUMNS) | _rows_done(aside, SET_ASIDE_COLUMNS)
     waiting = [(number, row) for number, row in enumerate(rows, 1) if number not in done]
     if done:
         print(f"{len(rows) - len(waiting)} of {len(rows)} rows were done before", flush=True)
     if not waiting:
         print(f"nothing left to price in {source}; the prices are in {target}")
         return
-    from tqdm import tqdm
-
-    appraiser = Appraiser.load(args)
-    bad = 0
+    predictor, unreadable = load(), 0
     with (
-        _Appended(target, COLUMNS) as priced,
-        _Appended(aside, ASIDE) as put,
-        tqdm(total=len(waiting), unit=" listings", disable=None, leave=False) as bar,
+        _Appender(target, COLUMNS) as priced,
+        _Appender(aside, SET_ASIDE_COLUMNS) as set_aside,
+        Progress(what="pricing", total=len(rows), unit="listings", done=len(done)) as progress,
     ):
-        for start in range(0, len(waiting), AT_ONCE):
-            some = waiting[start : start + AT_ONCE]
-            good, broken = _checked(some, source.parent)
-            for number, row, reason in broken:
-                put.add({"row": number, "id": row.get("id", ""), "reason": reason})
-            answers = appraiser.appraise([listing for _, _, listing in good])
-            for (number, row, _), answer in zip(good, answers, strict=True):
-                priced.add({"row": number, "id": row.get("id", ""), **_cells(answer)})
-            priced.keep()
-            put.keep()
-            bad += len(broken)
-            bar.update(len(some))
-    print(f"{len(waiting) - bad} listings priced in {target}")
-    if bad:
-        print(f"{bad} rows set aside, with their reasons in {aside}")
+        for start in range(0, len(waiting), BATCH):
+            readable, reasons = [], []
+            for number, row in waiting[start : start + BATCH]:
+                key = {"row": number, "id": row.get("id", "")}
+                try:
+                    readable.append((key, _listing(row, source.parent)))
+                except (BrokenImageError, _RowError) as error:
+                    reasons.append(key | {"reason": error})
+            estimates = predictor.predict([listing for _, listing in readable])
+            cells = (_cells(estimate) for estimate in estimates)
+            priced.add(key | line for (key, _), line in zip(readable, cells, strict=True))
+            set_aside.add(reasons)
+            unreadable += len(reasons)
+            progress.update(len(readable) + len(reasons))
+    print(f"{len(waiting) - unreadable} listings priced in {target}")
+    if unreadable:
+        print(f"{unreadable} rows set aside, with their reasons in {aside}")
     elif not done:
         aside.unlink()
 
 
-def _rows(source: Path) -> list[dict[str, str]]:
+class _RowError(ValueError):
+    """A row that is no listing."""
+
+
+def _read_rows(source: Path) -> list[dict[str, str]]:
     try:
         with source.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
@@ -95,73 +81,51 @@ def _rows(source: Path) -> list[dict[str, str]]:
     return rows
 
 
-def _checked(some, folder: Path) -> tuple[list, list]:
-    """Listings whose picture and text can be read, and (number, row, reason) of the others."""
-    from common.embed.images import BrokenImageError
-    from pricing import uploads
-
-    good, broken = [], []
-    for number, row in some:
-        if None in row or None in row.values():
-            broken.append((number, row, "not as many cells as the header"))
-            continue
-        try:
-            name = row.get("image", "").strip()
-            image = uploads.picture(folder / name) if name else None
-            text = uploads.text(row.get("text"))
-        except (BrokenImageError, uploads.TextTooLongError) as error:
-            broken.append((number, row, str(error)))
-            continue
-        if image is None and not text:
-            broken.append((number, row, "neither image nor text"))
-            continue
-        known = {name: row[name].strip() for name in KNOWN if row.get(name, "").strip()}
-        good.append((number, row, Listing(text, image, known)))
-    return good, broken
+def _listing(row: dict[str, str], folder: Path) -> ListingInput:
+    """Raises BrokenImageError and _RowError with the reason why a row cannot be priced."""
+    if None in row or None in row.values():
+        raise _RowError("not as many cells as the header")
+    name, text = row.get("image", "").strip(), uploads.text(row.get("text"))
+    if not name and not text:
+        raise _RowError("neither image nor text")
+    image = uploads.picture(folder / name) if name else None
+    fields = {name: row[name].strip() for name in FIELDS if row.get(name, "").strip()}
+    return ListingInput(text, image, fields)
 
 
-def _cells(answer: Answer) -> dict[str, object]:
-    cells = {
-        name: "" if (usd := getattr(answer, name)) is None else f"{usd:.2f}"
-        for name in ("price_usd", "low_usd", "high_usd")
-    }
-    cells |= {"refusal": answer.refusal or "", "doubts": " ".join(answer.doubts)}
-    cells["doubt"] = f"{answer.doubt:.3f}"
-    for task, label in answer.labels.items():
+def _cells(estimate: PriceEstimate) -> dict[str, object]:
+    prices = {name: getattr(estimate, name) for name in ("price_usd", "low_usd", "high_usd")}
+    cells = {name: "" if usd is None else f"{usd:.2f}" for name, usd in prices.items()}
+    cells |= {"refusal": estimate.refusal or "", "warnings": " ".join(estimate.warnings)}
+    cells["ood_score"] = f"{estimate.ood_score:.3f}"
+    for task, label in estimate.labels.items():
         cells |= {task: label.value, f"{task}_confidence": f"{label.confidence:.3f}"}
-    cells |= {name: answer.read.get(name, "") for name in ("brand", "material", "item")}
-    cells["comparables"] = " ".join(one.product_key for one in answer.comparables)
+    cells |= {name: estimate.attributes.get(name, "") for name in ("brand", "material", "item")}
+    cells["comparables"] = " ".join(product.product_key for product in estimate.comparables)
     return cells
 
 
-def _done(path: Path, columns: tuple[str, ...]) -> set[int]:
-    """The numbers of the rows that a former run wrote. Cuts off a last line that is torn."""
+def _rows_done(path: Path, columns: list[str]) -> set[int]:
+    """The numbers of the rows that a former run wrote; cuts off a last line torn by a kill."""
     if not path.exists():
         return set()
-    text = path.read_bytes()
-    whole = text[: text.rfind(b"\n") + 1]
-    if len(whole) < len(text):
-        with path.open("rb+") as file:
-            file.truncate(len(whole))
+    content = path.read_bytes()
+    whole = content[: content.rfind(b"\n") + 1]
+    if len(whole) < len(content):
+        os.truncate(path, len(whole))
     lines = csv.DictReader(whole.decode("utf-8").splitlines(keepends=True))
-    if whole and tuple(lines.fieldnames or ()) != columns:
+    if whole and lines.fieldnames != columns:
         raise StageError(f"{path} is not a file of this command's; choose another --out")
-    return set(_numbers(lines))
+    return {int(line["row"]) for line in lines if (line["row"] or "").isdecimal()}
 
 
-def _numbers(lines: csv.DictReader) -> Iterator[int]:
-    for row in lines:
-        if (row["row"] or "").isdecimal():
-            yield int(row["row"])
+class _Appender:
+    """A CSV to which whole lines are added, on disk when :meth:`add` returns."""
 
-
-class _Appended:
-    """A CSV to which whole lines are added."""
-
-    def __init__(self, path: Path, columns: tuple[str, ...]):
+    def __init__(self, path: Path, columns: list[str]):
         self._path, self._columns = path, columns
 
-    def __enter__(self) -> "_Appended":
+    def __enter__(self) -> "_Appender":
         try:
             self._file = self._path.open("a", newline="", encoding="utf-8")
         except OSError as error:
@@ -174,12 +138,10 @@ class _Appended:
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
-    def add(self, row: dict[str, object]) -> None:
-        # A cell that a spreadsheet would take for a formula is text.
-        self._writer.writerow({name: _harmless(str(cell)) for name, cell in row.items()})
-
-    def keep(self) -> None:
+    def add(self, rows: Iterable[Mapping[str, object]]) -> None:
         try:
+            for row in rows:
+                self._writer.writerow({name: _harmless(str(cell)) for name, cell in row.items()})
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
@@ -190,8 +152,7 @@ class _Appended:
 
 
 def _harmless(cell: str) -> str:
-    # What a visitor wrote into a cell must be on one line and no formula.
+    """The cell on one line, and quoted where a spreadsheet would take it for a formula."""
     cell = " ".join(cell.split())
-    return (
-        f"'{cell}" if cell[:1] in "=+@" or (cell[:1] == "-" and not cell[1:2].isdigit()) else cell
-    )
+    formula = cell.startswith(("=", "+", "@")) or (cell[:1] == "-" and not cell[1:2].isdigit())
+    return f"'{cell}" if formula else cell

@@ -1,26 +1,26 @@
-"""The products that a listing is compared with, and what else is remembered of them.
+"""Exact nearest-neighbour search among the products that the price model has learned from.
 
-Kept in ``<data-dir>/models/appraisal/``: the embeddings of the products that the price model
-learned from, and their keys, titles, prices, categories and pictures' places. Test products are
-not among them.
+Lies in ``<data-dir>/models/pricing/``: their embeddings, keys, titles, brands, prices, categories
+and pictures. Test products are not among them.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from safetensors.numpy import load_file, save
 
 from common.artifacts import atomic, require, write_json
 
-MADE_BY = "python -m pricing.calibrate"
-NEAREST = 5
-COLUMNS = ("product_key", "title", "price_usd", "normalized_category", "image_path")
+NEIGHBOURS = 5
+COLUMNS = ("product_key", "title", "brand", "price_usd", "normalized_category", "image_path")
+_BLOCK = 1024  # rows whose similarities are in memory at once
+_MAKER = "python -m pricing.calibrate"
 
 
 @dataclass
-class Index:
+class NeighbourIndex:
     """Products and their embeddings, row by row.
 
     image, text: float32 (n_products, d), rows L2-normalised. columns: ``COLUMNS`` as lists.
@@ -31,7 +31,7 @@ class Index:
     columns: dict[str, list]
 
     @classmethod
-    def of(cls, table, image: np.ndarray, text: np.ndarray) -> "Index":
+    def build(cls, table, image: np.ndarray, text: np.ndarray) -> "NeighbourIndex":
         """``table``: a frame of the products, in the order of their embeddings."""
         columns = {name: table[name].tolist() for name in COLUMNS}
         return cls(np.asarray(image, np.float32), np.asarray(text, np.float32), columns)
@@ -39,62 +39,60 @@ class Index:
     def similarity(self, image: np.ndarray, text: np.ndarray) -> np.ndarray:
         """Cosine similarity of listings to all products, float32 (n_listings, n_products).
 
-        image, text: embeddings of the listings, a row of NaN where one is not there; of both the
-        mean counts.
+        image, text: embeddings (n_listings, d), a row of NaN where the listing has none; the mean
+        of both where it has both.
         """
-        given = (
-            (~np.isnan(image[:, :1])).astype(np.float32),
-            (~np.isnan(text[:, :1])).astype(np.float32),
-        )
+        parts = sum((~np.isnan(part[:, :1])).astype(np.float32) for part in (image, text))
         total = np.nan_to_num(image) @ self.image.T + np.nan_to_num(text) @ self.text.T
-        return total / np.maximum(given[0] + given[1], 1)
+        return total / np.maximum(parts, 1)
 
     def nearest(self, similarity: np.ndarray, category: str) -> list[int]:
-        """The ``NEAREST`` products of a category by one row of :meth:`similarity`.
+        """Rows of the ``NEIGHBOURS`` products of a category by one row of :meth:`similarity`.
 
-        Two products of one name and price say the same: the first of them is taken.
+        Of several products with one title and price the nearest counts. A category of too few
+        products is not held to.
         """
-        same = np.flatnonzero(np.array(self.columns["normalized_category"]) == category)
-        rows = same if len(same) >= NEAREST else np.arange(len(similarity))
-        found, said = [], set()
+        rows = np.flatnonzero(np.array(self.columns["normalized_category"]) == category)
+        if len(rows) < NEIGHBOURS:
+            rows = np.arange(len(similarity))
+        distinct = {}
         for row in rows[np.argsort(-similarity[rows], kind="stable")]:
-            told = self.columns["title"][row], self.columns["price_usd"][row]
-            if told not in said:
-                said.add(told)
-                found.append(int(row))
-            if len(found) == NEAREST:
+            distinct.setdefault((self.columns["title"][row], self.columns["price_usd"][row]), row)
+            if len(distinct) == NEIGHBOURS:
                 break
-        return found
+        return [int(row) for row in distinct.values()]
 
     def save(self, path: Path) -> None:
         """Writes ``path`` (safetensors, float16) and a JSON of the columns beside it."""
-        from safetensors.numpy import save
-
         arrays = {"image": self.image.astype(np.float16), "text": self.text.astype(np.float16)}
-        with atomic(path) as part:
-            part.write_bytes(save(arrays))
+        with atomic(path) as temporary:
+            temporary.write_bytes(save(arrays))
         write_json(self.columns, path.with_suffix(".json"))
 
     @classmethod
-    def load(cls, path: Path) -> "Index":
+    def load(cls, path: Path) -> "NeighbourIndex":
         """Reads what :meth:`save` wrote. Raises StageError when it is missing."""
-        from safetensors.numpy import load_file
-
-        arrays = load_file(require(path, MADE_BY))
-        columns = json.loads(require(path.with_suffix(".json"), MADE_BY).read_text("utf-8"))
+        arrays = load_file(require(path, _MAKER))
+        columns = json.loads(require(path.with_suffix(".json"), _MAKER).read_text("utf-8"))
         return cls(arrays["image"].astype(np.float32), arrays["text"].astype(np.float32), columns)
 
 
-def mean_of_nearest(found: np.ndarray, own: np.ndarray, skip: Sequence | None = None) -> np.ndarray:
-    """Mean cosine similarity to the ``NEAREST`` rows of ``own`` (n, d), for rows of ``found``.
+def mean_similarity(
+    queries: np.ndarray,
+    products: np.ndarray,
+    query_groups: np.ndarray | None = None,
+    product_groups: np.ndarray | None = None,
+) -> np.ndarray:
+    """Mean cosine similarity of each query (n, d) to its ``NEIGHBOURS`` nearest products (m, d).
 
-    ``skip``: pairs of arrays of groups (of found, of own); rows of one group do not count.
+    query_groups (n,), product_groups (m,): products of the query's own group do not count.
     """
-    made = np.empty(len(found), np.float32)
-    for start in range(0, len(found), 1024):
-        rows = slice(start, start + 1024)
-        close = found[rows] @ own.T
-        if skip is not None:
-            close[skip[0][rows, None] == skip[1][None, :]] = -1
-        made[rows] = -np.partition(-close, NEAREST - 1, axis=1)[:, :NEAREST].mean(axis=1)
-    return made
+    means = np.empty(len(queries), np.float32)
+    for start in range(0, len(queries), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        similarity = queries[block] @ products.T
+        if query_groups is not None:
+            similarity[query_groups[block, None] == product_groups[None, :]] = -1
+        nearest = -np.partition(-similarity, NEIGHBOURS - 1, axis=1)[:, :NEIGHBOURS]
+        means[block] = nearest.mean(axis=1)
+    return means

@@ -1,30 +1,28 @@
-"""How far a listing is from all that the models know, as one number.
+"""Out-of-distribution score of a listing: how far its photo and text are from the training data.
 
-A photo is strange by its distance from the training photos: one minus the mean cosine similarity
-to the five nearest, divided by the distance that all but ``STRANGEST`` of the validation photos
-keep. A text is strange by its distance from the training texts likewise (there, validation
-products are told in three ways: description, title, and a line as a seller writes it; the loosest
-counts), or by the share of its words that no training text has, whichever is more. Strangeness x
-becomes the doubt x / (1 + x) of 0..1, so that 0.5 is the threshold: from there on a photo or a
-text is set aside, and the price rests on what remains. The doubt of a listing is that of its least
-strange part; where it is 0.5 or more nothing remains, and the listing is not priced (kNN distance:
-Sun et al., "Out-of-distribution detection with deep nearest neighbors", ICML 2022).
+The distance of a photo or a text is one minus its mean cosine similarity to the nearest training
+products (Sun et al., "Out-of-distribution detection with deep nearest neighbors", ICML 2022); a
+text is also judged by its share of words that no training text has. Either is divided by the
+threshold that all but ``OUTLIERS`` of the validation listings keep, and the ratio x becomes the
+score x / (1 + x), 0..1, so that ``CUTOFF`` is the threshold. A part at or above it is ignored; a
+listing scores as its better part, and without any part below the cutoff it is not priced.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from pricing.neighbours import Index, mean_of_nearest
+from pricing.neighbours import NeighbourIndex, mean_similarity
 
-STRANGEST = 0.01  # of the validation listings, by each measure
-CONTRADICTORY = 0.03  # of them; more, since a contradiction only widens the range
-FEWEST_UNKNOWN = 0.75  # share of unknown words that is never held against a text
+CUTOFF = 0.5
+OUTLIERS = 0.01  # of the validation listings, by each measure
+CONTRADICTIONS = 0.03  # of them; more, since a contradiction only widens the range
+MIN_UNKNOWN_SHARE, MAX_UNKNOWN_SHARE = 0.75, 0.95  # bounds of the threshold for unknown words
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Chosen on validation listings.
+    """Fitted on validation listings.
 
     photo, text: distances. words: share of unknown words. agreement: the probability that photo
     and text show one category, below which they contradict each other.
@@ -36,45 +34,48 @@ class Thresholds:
     agreement: float
 
     @classmethod
-    def choose(
+    def fit(
         cls, photo: np.ndarray, text: list[np.ndarray], words: np.ndarray, agreement: np.ndarray
     ) -> "Thresholds":
-        """From the validation listings' own figures, arrays of any lengths; ``text``: one a way to
-        tell a product, of which the loosest counts."""
-        high = 1 - STRANGEST
+        """Arrays of any lengths, of validation listings.
+
+        text: an array per way to describe a product, from a full description to a short line; the
+        widest counts, since the quantile of all together would be the descriptions'.
+        """
+        level = 1 - OUTLIERS
         return cls(
-            float(np.quantile(photo, high)),
-            float(max(np.quantile(one, high) for one in text)),
-            float(max(FEWEST_UNKNOWN, min(0.95, np.quantile(words, high)))),
-            float(np.quantile(agreement, CONTRADICTORY)),
+            photo=float(np.quantile(photo, level)),
+            text=float(max(np.quantile(distances, level) for distances in text)),
+            words=float(np.clip(np.quantile(words, level), MIN_UNKNOWN_SHARE, MAX_UNKNOWN_SHARE)),
+            agreement=float(np.quantile(agreement, CONTRADICTIONS)),
         )
 
-    def of_photo(self, distance: np.ndarray) -> np.ndarray:
-        """Doubt of photos by their distance; NaN stays NaN."""
-        return _doubt(distance / self.photo)
+    def photo_scores(self, distance: np.ndarray) -> np.ndarray:
+        """Scores of photos by their distance; NaN stays NaN."""
+        return _score(distance / self.photo)
 
-    def of_text(self, distance: np.ndarray, words: np.ndarray) -> np.ndarray:
-        """Doubt of texts by their distance and their share of unknown words."""
-        return _doubt(np.maximum(distance / self.text, words / self.words))
+    def text_scores(self, distance: np.ndarray, words: np.ndarray) -> np.ndarray:
+        """Scores of texts by their distance and their share of unknown words."""
+        return _score(np.maximum(distance / self.text, words / self.words))
 
 
-def distances(index: Index, image: np.ndarray, text: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distances of photos and of texts from the known products; NaN where there is none."""
-    found = []
-    for part, own in ((image, index.image), (text, index.text)):
-        there = ~np.isnan(part[:, 0])
-        one = np.full(len(part), np.nan, np.float32)
-        if there.any():
-            one[there] = 1 - mean_of_nearest(part[there], own)
-        found.append(one)
-    return found[0], found[1]
+def distances(index: NeighbourIndex, image: np.ndarray, text: np.ndarray) -> list[np.ndarray]:
+    """Distances of photos and of texts from the known products, (n,) each; NaN for NaN."""
+    pair = []
+    for queries, products in ((image, index.image), (text, index.text)):
+        present = ~np.isnan(queries[:, 0])
+        distance = np.full(len(queries), np.nan, np.float32)
+        if present.any():
+            distance[present] = 1 - mean_similarity(queries[present], products)
+        pair.append(distance)
+    return pair
 
 
 def agreement(by_photo: np.ndarray, by_text: np.ndarray) -> np.ndarray:
-    """The probability that both speak of one class: (n, n_classes) twice -> (n,)."""
+    """The probability that both show one class: (n, n_classes) twice -> (n,)."""
     return (by_photo * by_text).sum(axis=1)
 
 
-def _doubt(strangeness: np.ndarray) -> np.ndarray:
-    strangeness = np.maximum(strangeness, 0)
-    return strangeness / (1 + strangeness)
+def _score(ratio: np.ndarray) -> np.ndarray:
+    ratio = np.maximum(ratio, 0)
+    return ratio / (1 + ratio)

@@ -1,49 +1,52 @@
-"""A fair price for one listing: what a photo, a text or both are worth in USD, and how sure it is.
+"""Predicts the price of a listing in USD from its photo, its text or both, with a 90 % interval.
 
-Works on a machine that has only ``<data-dir>/models/``. The sentences that people are shown stand
-elsewhere; here are codes, of the closed lists ``REFUSALS`` and ``DOUBTS``. Which part of a listing
-is trusted, and the threshold, see :mod:`pricing.ood`; how the ranges are calibrated for what a
-listing brings, see :mod:`pricing.calibrate`.
+Needs only ``<data-dir>/models/``. Says what it left out and why there is no price by the codes of
+``REFUSALS`` and ``WARNINGS``; their sentences are in :mod:`pricing.strings`.
 """
 
-from __future__ import annotations
-
-import argparse
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
+from PIL.Image import Image
+
+from attributes import impute, prompts
+from attributes.reader import GAP_ATTRIBUTES, gaps, grounded_values
 from common import runtime
-from common.artifacts import StageError, require
+from common.artifacts import Paths, RunConfig, StageError, require
+from common.dataset import TASKS
+from common.prices.conformal import ConformalMargins
+from pricing import ood, uploads
+from pricing.listing import PIECES, TEXT_ATTRIBUTES, TextReader, by_modality, split_title
+from pricing.models import Models, fingerprints
+from pricing.neighbours import NeighbourIndex
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-# Why there is no price: neither photo nor text that can be used; a photo of no garment, alone.
-REFUSALS = ("nothing_to_go_by", "no_garment")
-# Why the range is wide: the photo shows no garment and the text alone counts; the text cannot be
-# read and the photo alone counts; the brand was never seen; the parts contradict each other.
-DOUBTS = ("no_garment", "unclear_text", "unknown_brand", "contradiction")
-DOUBTFUL = 0.5  # from here on a part of a listing is set aside
-FOLDER = "appraisal"
-AT_ONCE = 32  # listings
-LEAST_MOVE = 0.005  # of the price, below which a piece is not said to have moved it
-PIECES = 6  # named at most
+# Why there is no price: neither photo nor usable text; a photo of no garment, alone.
+REFUSALS = ("no_input", "no_garment")
+# What a price does not rest on, or why its interval is wide: the photo shows no garment and is
+# ignored; the text is ignored; the text was read in part; the brand is not in the training data;
+# photo, text and stated fields contradict each other.
+WARNINGS = ("no_garment", "unclear_text", "text_truncated", "unknown_brand", "contradiction")
+FOLDER, INDEX, CALIBRATION = "pricing", "index.safetensors", "calibration.json"
+BATCH = 32  # listings
+READ_CHARACTERS = 4_000  # of a text: bounds the time that reading takes
+MIN_ATTRIBUTION = 0.005  # of the price, below which an attribution is left out
+MAX_ATTRIBUTIONS = 6
 
 
 @dataclass(frozen=True)
-class Listing:
+class ListingInput:
     """What a seller gives; any part may be missing.
 
-    known: columns of the product table that the seller states, such as brand or normalized_gender.
+    fields: columns of the product table that the seller states, e.g. brand, normalized_gender.
     """
 
     text: str = ""
     image: Path | Image | None = None
-    known: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -56,343 +59,309 @@ class Label:
 
 @dataclass(frozen=True)
 class Comparable:
-    """A product that the models know. image: its file, None where the raw data is not there."""
+    """A similar product of the training data. image: its file, None where it is not there."""
 
     product_key: str
     title: str
+    brand: str
     price_usd: float
     similarity: float
     image: Path | None
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a listing is worth. The three prices are None where it is not priced (``refusal``).
+class PriceEstimate:
+    """The price of a listing in USD and the ends of its 90 % interval, None where ``refusal``.
 
-    doubt: 0..1, see :mod:`pricing.ood`. labels: category, gender, usage. read: attributes that
-    the text states. inferred: those that it does not. moved: pieces of the listing and the USD
-    that each adds to the price, the strongest first.
+    ood_score: 0..1, see :mod:`pricing.ood`. labels: category, gender, usage. attributes: what the
+    text states. inferred: attributes predicted from the embeddings. attributions: USD that the
+    price loses without a piece of the listing (leave-one-out), the largest first.
     """
 
-    price_usd: float | None
-    low_usd: float | None
-    high_usd: float | None
-    refusal: str | None
-    doubts: tuple[str, ...]
-    doubt: float
-    labels: dict[str, Label]
-    read: dict[str, str]
-    inferred: dict[str, Label]
-    comparables: tuple[Comparable, ...]
-    moved: tuple[tuple[str, float], ...]
+    price_usd: float | None = None
+    low_usd: float | None = None
+    high_usd: float | None = None
+    refusal: str | None = None
+    warnings: tuple[str, ...] = ()
+    ood_score: float = 1.0
+    labels: dict[str, Label] = field(default_factory=dict)
+    attributes: dict[str, str] = field(default_factory=dict)
+    inferred: dict[str, Label] = field(default_factory=dict)
+    comparables: tuple[Comparable, ...] = ()
+    attributions: tuple[tuple[str, float], ...] = ()
 
 
-class Appraiser:
+@dataclass(frozen=True)
+class _Predictions:
+    """What the models say of n listings.
+
+    present: photo and text in use, bool (n, 2). labels: probabilities (n, n_classes) by task.
+    category: by the photo alone and by the text alone. intervals: USD, low, high (3, n): of the
+    listing, of its photo alone, of its text alone. inferred: (values, confidences) by attribute.
+    similarity: to the products of the index, (n, n_products).
+    """
+
+    present: np.ndarray
+    labels: dict[str, np.ndarray]
+    category: list[np.ndarray]
+    intervals: list[np.ndarray]
+    attributions: list[tuple[tuple[str, float], ...]]
+    inferred: dict[str, tuple[np.ndarray, np.ndarray]]
+    similarity: np.ndarray
+
+
+class PricePredictor:
     """Prices listings with the models of a data folder.
 
-    trained: which data the models learned from, when, and with which preset.
+    calibration: content of calibration.json. llm: engine of :mod:`attributes.llm` that reads the
+    brand or item where the rules find none. training: data, date and preset of the price model.
     """
 
-    def __init__(self, models, index, kept: dict, paths, completion=None, llm=None):
-        from common.prices.conformal import ConformalMargins
-        from pricing.listing import Reader
-        from pricing.ood import Thresholds
-
-        self.models, self.index, self.completion, self.llm = models, index, completion, llm
-        self.reader = Reader(kept["spelling"], kept["words"])
-        self.thresholds = Thresholds(**kept["thresholds"])
-        self.margins = {kind: ConformalMargins(**one) for kind, one in kept["margins"].items()}
-        self.unknown_brand = kept["unknown_brand"]
-        self.trained = kept["trained"]
+    def __init__(
+        self,
+        models: Models,
+        index: NeighbourIndex,
+        calibration: Mapping,
+        paths: Paths,
+        imputer: impute.AttributeImputer | None = None,
+        llm: Callable | None = None,
+    ):
+        self.models, self.index, self.imputer, self.llm = models, index, imputer, llm
+        self.reader = TextReader(calibration["spelling"], calibration["words"])
+        self.thresholds = ood.Thresholds(**calibration["thresholds"])
+        margins = calibration["margins"].items()
+        self.margins = {modality: ConformalMargins(**values) for modality, values in margins}
+        self.unknown_brand_margin = calibration["unknown_brand_margin"]
+        self.training = calibration["training"]
         self._raw = paths.raw
 
     @classmethod
-    def load(cls, args: argparse.Namespace) -> Appraiser:
-        """Loads what ``args`` (of :func:`common.cli.parse`) name.
+    def load(cls, run: RunConfig, llm: Callable | None = None) -> "PricePredictor":
+        """Loads the models of ``run.paths``.
 
-        Raises StageError, naming the command, when a model is missing or was made anew since.
+        Raises StageError, naming the command, when one is missing or newer than the calibration.
         """
-        paths, maker = args.paths, f"python -m pricing.calibrate --data-dir {args.data_dir}"
-        runtime.rest_while_waiting()  # or an answer takes half as long again
-        from pricing import models as valuing
-
-        models = valuing.Models(args)
-        kept = json.loads(require(paths.model(FOLDER, "door.json"), maker).read_text("utf-8"))
-        if kept["models"] != valuing.prints(args):
+        runtime.rest_while_waiting()  # an answer would take half as long again
+        paths, maker = run.paths, f"python -m pricing.calibrate --data-dir {run.paths.data}"
+        models = Models(run)
+        path = require(paths.model(FOLDER, CALIBRATION), maker)
+        calibration = json.loads(path.read_text("utf-8"))
+        if calibration["models"] != fingerprints(run):
             raise StageError(
-                f"{paths.model(FOLDER)} was made for other models than those that lie there; "
+                f"{path} belongs to other models than those that lie there; "
                 f"make it anew with: {maker}"
             )
-        from attributes.impute import MODEL, AttributeImputer
-        from pricing.neighbours import Index
+        index = NeighbourIndex.load(paths.model(FOLDER, INDEX))
+        imputer = paths.model(*impute.MODEL)
+        imputer = impute.AttributeImputer.load(imputer) if imputer.exists() else None
+        return cls(models, index, calibration, paths, imputer, llm)
 
-        index = Index.load(paths.model(FOLDER, "index.safetensors"))
-        completion = paths.model(*MODEL)
-        completion = AttributeImputer.load(completion) if completion.exists() else None
-        llm = None
-        if getattr(args, "llm_read", False):
-            from attributes.llm import load_engine
+    def predict(self, listings: Sequence[ListingInput]) -> list[PriceEstimate]:
+        """Prices listings in batches.
 
-            # One listing is read at a time: a second slot would have to read the question again.
-            llm = load_engine(args, args.engine, args.base_url, parallel=1)
-        return cls(models, index, kept, paths, completion, llm)
-
-    def appraise(self, listings: Sequence[Listing]) -> list[Answer]:
-        """Prices listings, some at once.
-
-        Raises :class:`common.embed.images.BrokenImageError` for a picture that cannot be decoded
-        and :class:`pricing.uploads.TextTooLongError`; whoever has many listings checks them first.
+        Raises :class:`common.embed.images.BrokenImageError` for a picture that cannot be decoded;
+        check many listings first (:func:`pricing.uploads.picture`).
         """
-        answers = []
-        for start in range(0, len(listings), AT_ONCE):
-            answers += self._some(listings[start : start + AT_ONCE])
-        return answers
+        estimates = []
+        for start in range(0, len(listings), BATCH):
+            batch = listings[start : start + BATCH]
+            texts = [uploads.text(listing.text) for listing in batch]
+            fields = [dict(listing.fields) for listing in batch]
+            estimates += self.estimate(*self._embed(batch, texts), texts, fields)
+        return estimates
 
-    # --- what is trusted -----------------------------------------------------------------------
-
-    def _some(self, listings: Sequence[Listing]) -> list[Answer]:
-        from pricing import uploads
-
-        texts = [uploads.text(one.text) for one in listings]
-        known = [dict(one.known) for one in listings]
-        return self.judge(*self._embedded(listings, texts), texts, known)
-
-    def judge(self, image, text, texts, known) -> list[Answer]:
-        """Answers by embeddings (n, d), NaN where there is none, texts and stated fields."""
-        import numpy as np
-
-        from pricing import ood as doubt
-
+    def estimate(
+        self,
+        image: np.ndarray,
+        text: np.ndarray,
+        texts: Sequence[str],
+        fields: Sequence[Mapping[str, str]],
+    ) -> list[PriceEstimate]:
+        """Prices listings by embeddings (n, d), NaN where there is none, texts, stated fields."""
         image, text = image.copy(), text.copy()
-        far = doubt.distances(self.index, image, text)
-        words = np.array([self.reader.unknown_words(one) for one in texts])
-        doubts = np.stack(
-            [self.thresholds.of_photo(far[0]), self.thresholds.of_text(far[1], words)], axis=1
-        )
-        seen = doubts < DOUBTFUL  # False where there is none
-        read = [
-            self._read(one) if trusted else dict.fromkeys(("brand", *_READ), "")
-            for one, trusted in zip(texts, seen[:, 1], strict=True)
+        truncated = [len(words) > READ_CHARACTERS for words in texts]
+        texts = [words[:READ_CHARACTERS] for words in texts]
+        scores = self._ood_scores(image, text, texts)
+        usable = scores < ood.CUTOFF  # False where there is none
+        image[~usable[:, 0]], text[~usable[:, 1]] = np.nan, np.nan
+        attributes = [
+            self._read(words) if readable else dict.fromkeys(TEXT_ATTRIBUTES, "")
+            for words, readable in zip(texts, usable[:, 1], strict=True)
         ]
-        given = ~np.isnan(doubts)
-        image[~seen[:, 0]], text[~seen[:, 1]] = np.nan, np.nan
-        priced = self._priced(known, read, image, text, texts)
-        answers = []
-        for row in range(len(texts)):
-            least = float(np.nanmin(doubts[row])) if given[row].any() else 1.0
-            if not seen[row].any():
-                refusal = "no_garment" if given[row, 0] else "nothing_to_go_by"
-                answers.append(_refused(refusal, least))
+        predictions = self._predict(image, text, texts, attributes, fields)
+        estimates = []
+        for row, (photo, words) in enumerate(~np.isnan(scores)):
+            score = float(np.nanmin(scores[row])) if photo or words else 1.0
+            if not usable[row].any():
+                refusal = "no_garment" if photo else "no_input"
+                estimates.append(PriceEstimate(refusal=refusal, ood_score=score))
                 continue
-            aside = [
-                code
-                for code, part in (("no_garment", 0), ("unclear_text", 1))
-                if given[row, part] and not seen[row, part]
-            ]
-            answers.append(self._answer(priced, row, least, aside))
-        return answers
+            warnings = {
+                "no_garment": photo and not usable[row, 0],
+                "unclear_text": words and not usable[row, 1],
+                "text_truncated": usable[row, 1] and truncated[row],
+            }
+            warnings = [code for code, applies in warnings.items() if applies]
+            estimates.append(
+                self._estimate(predictions, row, score, warnings, attributes[row], fields[row])
+            )
+        return estimates
 
-    def _embedded(self, listings, texts):
-        """Embeddings of photos and texts, NaN where there is none: two arrays (n, d)."""
-        import numpy as np
-
-        width = self.index.image.shape[1], self.index.text.shape[1]
-        image, text = (np.full((len(listings), one), np.nan, np.float32) for one in width)
-        rows = [row for row, one in enumerate(listings) if one.image is not None]
+    def _embed(self, listings, texts) -> tuple[np.ndarray, np.ndarray]:
+        """Embeddings (n, d) of photos and of texts, NaN where there is none."""
+        image, text = (
+            np.full((len(listings), products.shape[1]), np.nan, np.float32)
+            for products in (self.index.image, self.index.text)
+        )
+        rows = [row for row, listing in enumerate(listings) if listing.image is not None]
         if rows:
             with ThreadPoolExecutor(2) as pool:  # Pillow decodes without the interpreter's lock
-                photos = list(pool.map(_photo, (listings[row].image for row in rows)))
+                photos = list(pool.map(uploads.picture, (listings[row].image for row in rows)))
             image[rows] = self.models.encoder.images(photos)
-        rows = [row for row, one in enumerate(texts) if one]
+        rows = [row for row, words in enumerate(texts) if words]
         if rows:
-            told = [texts[row].replace("\n", ". ") for row in rows]
-            text[rows] = self.models.encoder.texts(told)
+            text[rows] = self.models.encoder.texts([texts[row].replace("\n", ". ") for row in rows])
         return image, text
 
-    def _read(self, text: str) -> dict[str, str]:
-        """What the rules read, and the language model, if there is one, where they find nothing."""
-        found = self.reader.read(text)
-        if self.llm is None:
-            return found
-        from attributes import prompts
-        from attributes.reader import GAP_ATTRIBUTES, gaps, grounded_values
-
-        title, _, description = text.partition("\n" if "\n" in text else ". ")
-        wanted = gaps(found, house_brand=False)
-        if wanted:
-            # Always the same question: its beginning is then in the model's cache.
-            request = prompts.request(title, description, GAP_ATTRIBUTES)
-            for _, reply in self.llm([request]):
-                said, _ = grounded_values(request, reply, text)
-                found |= {name: said[name] for name in wanted if said.get(name)}
-        return found
-
-    # --- what it is worth ----------------------------------------------------------------------
-
-    def _priced(self, known, read, image, text, texts) -> dict:
-        """All that is computed for several listings at once."""
-        import numpy as np
-
-        # As they are, the photos alone, the texts alone, in one call.
-        photos = np.concatenate([image, image, np.full_like(image, np.nan)])
-        words = np.concatenate([text, np.full_like(text, np.nan), text])
-        made = self.models.features(
-            self.reader, read * 3, photos, words, known * 3, list(texts) * 3
+    def _ood_scores(self, image, text, texts) -> np.ndarray:
+        """Scores of photos and texts, (n, 2), NaN where there is none."""
+        photo_distance, text_distance = ood.distances(self.index, image, text)
+        unknown = np.array([self.reader.unknown_words(words) for words in texts])
+        scores = (
+            self.thresholds.photo_scores(photo_distance),
+            self.thresholds.text_scores(text_distance, unknown),
         )
-        labels = {task: np.split(odds, 3) for task, odds in made.labels.items()}
-        matrices = np.split(made.matrix, 3)
-        found = {"read": read, "known": known, "image": image, "text": text}
-        found["labels"] = {task: parts[0] for task, parts in labels.items()}
-        found["apart"] = labels["category"][1:]
-        taken, without = self._without(matrices[0])
-        # One call for all: the price model passes over the products that it knows each time.
-        usd, quantiles = self.models.outputs(np.concatenate([made.matrix, *without]))
+        return np.stack(scores, axis=1)
+
+    def _read(self, text: str) -> dict[str, str]:
+        """What the rules read, and what the LLM, if there is one, reads where they find nothing."""
+        attributes = self.reader.read(text)
+        missing = gaps(attributes, house_brand=False) if self.llm else ()
+        if missing:
+            # Always the same question: its beginning is then in the model's cache.
+            request = prompts.request(*split_title(text), GAP_ATTRIBUTES)
+            for _, reply in self.llm([request]):
+                values, _ = grounded_values(request, reply, text)
+                attributes |= {name: values[name] for name in missing if values.get(name)}
+        return attributes
+
+    def _predict(self, image, text, texts, attributes, fields) -> _Predictions:
+        """All that is computed for several listings at once."""
+        # The listings as they are, their photos alone, their texts alone: one pass of each model.
+        nothing = np.full_like(image, np.nan), np.full_like(text, np.nan)
+        features = self.models.features(
+            self.reader,
+            np.concatenate([image, image, nothing[0]]),
+            np.concatenate([text, nothing[1], text]),
+            list(texts) * 3,
+            list(attributes) * 3,
+            list(fields) * 3,
+        )
+        labels = {task: np.split(odds, 3) for task, odds in features.labels.items()}
+        pieces, reduced = self._leave_one_out(features.matrix[: len(texts)])
+        usd, quantiles = self.models.outputs(np.concatenate([features.matrix, *reduced]))
         usd, quantiles = usd.mean(axis=1), quantiles.mean(axis=1)
-        parts = (np.split(one[: len(made.matrix)], 3) for one in (usd, quantiles))
-        found["ranges"] = [self._range(*one, image, text) for one in zip(*parts, strict=True)]
-        found["moved"] = _moved(usd[: len(texts)], taken, usd[len(made.matrix) :])
-        if self.completion:
-            found["inferred"] = self.completion.infer(image, text)
-        found["similarity"] = self.index.similarity(image, text)
-        return found
+        parts = (np.split(values[: len(features.matrix)], 3) for values in (usd, quantiles))
+        return _Predictions(
+            present=~np.isnan(np.stack([image[:, 0], text[:, 0]], axis=1)),
+            labels={task: odds for task, (odds, _, _) in labels.items()},
+            category=labels["category"][1:],
+            intervals=[self._interval(*pair, image, text) for pair in zip(*parts, strict=True)],
+            attributions=_attributions(usd[: len(texts)], pieces, usd[len(features.matrix) :]),
+            inferred=self.imputer.infer(image, text) if self.imputer else {},
+            similarity=self.index.similarity(image, text),
+        )
 
-    def _range(self, usd, quantiles, image, text):
-        """USD, low and high (3, n), by the margins of what each listing brings."""
-        import numpy as np
-
-        made = np.stack([usd, usd, usd])
-        for kind, rows in kinds(image, text).items():
+    def _interval(self, usd, quantiles, image, text) -> np.ndarray:
+        """USD, low and high (3, n), by the margins for what each listing brings."""
+        interval = np.stack([usd, usd, usd])
+        for modality, rows in by_modality(image, text).items():
             if len(rows):
                 low, high = quantiles[rows, 0], quantiles[rows, -1]
-                made[1:, rows] = self.margins[kind].interval(usd[rows], low, high)
-        return made
+                interval[1:, rows] = self.margins[modality].interval(usd[rows], low, high)
+        return interval
 
-    def _without(self, matrix) -> tuple[list[tuple[int, str]], list]:
-        """Of each listing each piece taken away in turn, the others stay: which, what is left."""
-        import numpy as np
-
-        from pricing.listing import PIECES as COLUMNS_OF
-
-        taken, without = [], []
-        for name, columns in {"photo": ("photo",), "text": ("text",), **COLUMNS_OF}.items():
+    def _leave_one_out(self, matrix) -> tuple[list[tuple[int, str]], list[np.ndarray]]:
+        """Each listing without each of its pieces in turn: (row, piece), and features (1, d)."""
+        pieces, reduced = [], []
+        for piece, columns in {"photo": ("photo",), "text": ("text",), **PIECES}.items():
             places = self.models.block(columns)
             if not len(places):
                 continue
             for row in np.flatnonzero(~np.isnan(matrix[:, places]).all(axis=1)):
-                taken.append((int(row), name))
-                without.append(matrix[[row]])
-                without[-1][0, places] = np.nan
-        return taken, without
+                pieces.append((int(row), piece))
+                reduced.append(matrix[[row]])
+                reduced[-1][0, places] = np.nan
+        return pieces, reduced
 
-    def _answer(self, priced: dict, row: int, least: float, aside: list[str]) -> Answer:
-        import numpy as np
-
-        usd, low, high = (float(one) for one in priced["ranges"][0][:, row])
-        read, known = priced["read"][row], priced["known"][row]
-        doubts, labels = list(aside), self._labels(priced, row)
-        brand = known.get("brand") or read["brand"]
+    def _estimate(
+        self, predictions, row: int, score: float, warnings: list[str], attributes, fields
+    ) -> PriceEstimate:
+        usd, low, high = (float(value) for value in predictions.intervals[0][:, row])
+        brand = fields.get("brand") or attributes["brand"]
         if brand and not self.reader.knows(brand):
-            doubts.append("unknown_brand")
-            low, high = low * np.exp(-self.unknown_brand), high * np.exp(self.unknown_brand)
-        if self._contradicts(priced, row):
-            doubts.append("contradiction")
-            both = not (np.isnan(priced["image"][row, 0]) or np.isnan(priced["text"][row, 0]))
-            ends = [one[:, row] for one in priced["ranges"][1:]] if both else []
-            low, high = min([low, *(one[1] for one in ends)]), max([high, *(o[2] for o in ends)])
-        inferred = {
-            name: Label(str(value[row]), float(sure[row]))
-            for name, (value, sure) in priced.get("inferred", {}).items()
-        }
-        stated = {name: value for name, value in read.items() if value}
-        return Answer(
-            usd,
-            float(low),
-            float(high),
-            None,
-            tuple(doubts),
-            least,
-            labels,
-            stated,
-            inferred,
-            self._comparables(priced["similarity"][row], labels["category"].value),
-            priced["moved"][row],
+            warnings.append("unknown_brand")
+            widening = np.exp(self.unknown_brand_margin)
+            low, high = low / widening, high * widening
+        if self._contradicts(predictions, row, fields.get("normalized_category")):
+            warnings.append("contradiction")
+            if predictions.present[row].all():
+                alone = [interval[1:, row] for interval in predictions.intervals[1:]]
+                low = min(low, *(ends[0] for ends in alone))
+                high = max(high, *(ends[1] for ends in alone))
+        labels = {}
+        for task, odds in predictions.labels.items():
+            best, stated = odds[row].argmax(), fields.get(TASKS[task][0])
+            label = Label(self.models.labeller.classes[task][best], float(odds[row, best]))
+            labels[task] = Label(stated, 1.0) if stated else label
+        return PriceEstimate(
+            price_usd=usd,
+            low_usd=float(low),
+            high_usd=float(high),
+            warnings=tuple(warnings),
+            ood_score=score,
+            labels=labels,
+            attributes={name: value for name, value in attributes.items() if value},
+            inferred={
+                name: Label(str(values[row]), float(confidences[row]))
+                for name, (values, confidences) in predictions.inferred.items()
+            },
+            comparables=self._comparables(predictions.similarity[row], labels["category"].value),
+            attributions=predictions.attributions[row],
         )
 
-    def _labels(self, priced: dict, row: int) -> dict[str, Label]:
-        from common.dataset import TASKS
-
-        found = {}
-        for task, odds in priced["labels"].items():
-            best = odds[row].argmax()
-            name = self.models.labeller.classes[task][best]
-            stated = priced["known"][row].get(TASKS[task][0])
-            found[task] = Label(stated, 1.0) if stated else Label(name, float(odds[row, best]))
-        return found
-
-    def _contradicts(self, priced: dict, row: int) -> bool:
-        from pricing import ood as doubt
-
-        found = [priced["apart"][0][[row]], priced["apart"][1][[row]]]
-        there = [priced["image"][row, 0] == priced["image"][row, 0]]
-        there.append(priced["text"][row, 0] == priced["text"][row, 0])
-        if all(there) and doubt.agreement(*found)[0] < self.thresholds.agreement:
+    def _contradicts(self, predictions: _Predictions, row: int, stated: str | None) -> bool:
+        """Whether photo and text show two categories, or neither shows the stated one."""
+        pair = [odds[[row]] for odds in predictions.category]
+        if predictions.present[row].all() and ood.agreement(*pair)[0] < self.thresholds.agreement:
             return True
-        stated = priced["known"][row].get("normalized_category")
         classes = self.models.labeller.classes["category"]
         if stated not in classes:
             return False
-        return priced["labels"]["category"][row, classes.index(stated)] < self.thresholds.agreement
+        odds = predictions.labels["category"][row, classes.index(stated)]
+        return bool(odds < self.thresholds.agreement)
 
-    def _comparables(self, similarity, category: str) -> tuple[Comparable, ...]:
-        found, columns = [], self.index.columns
-        for row in self.index.nearest(similarity, category):
-            image = self._raw / columns["image_path"][row]
-            found.append(
-                Comparable(
-                    columns["product_key"][row],
-                    columns["title"][row],
-                    float(columns["price_usd"][row]),
-                    float(similarity[row]),
-                    image if image.is_file() else None,
-                )
+    def _comparables(self, similarity: np.ndarray, category: str) -> tuple[Comparable, ...]:
+        rows, columns = self.index.nearest(similarity, category), self.index.columns
+        files = [self._raw / columns["image_path"][row] for row in rows]
+        return tuple(
+            Comparable(
+                *(columns[name][row] for name in ("product_key", "title", "brand", "price_usd")),
+                similarity=float(similarity[row]),
+                image=file if file.is_file() else None,
             )
-        return tuple(found)
+            for row, file in zip(rows, files, strict=True)
+        )
 
 
-def _moved(usd, taken, without) -> list[tuple[tuple[str, float], ...]]:
-    """What each piece adds to a listing's price: what the listing is worth less without it."""
-    found = [[] for _ in usd]
-    for (row, name), one in zip(taken, without, strict=True):
-        added = float(usd[row] - one)
-        if abs(added) >= LEAST_MOVE * usd[row]:
-            found[row].append((name, added))
-    return [tuple(sorted(one, key=lambda piece: -abs(piece[1]))[:PIECES]) for one in found]
-
-
-_READ = ("material", "care", "style", "item", "other")
-
-
-def kinds(image, text) -> dict[str, object]:
-    """Rows by what they bring: "photo and text", "photo", "text"."""
-    import numpy as np
-
-    photo, words = ~np.isnan(image[:, 0]), ~np.isnan(text[:, 0])
-    return {
-        "photo and text": np.flatnonzero(photo & words),
-        "photo": np.flatnonzero(photo & ~words),
-        "text": np.flatnonzero(~photo & words),
-    }
-
-
-def _photo(source):
-    """A picture that may be decoded, its size checked."""
-    from pricing import uploads
-
-    if isinstance(source, str | Path):
-        return uploads.picture(source)
-    uploads.check_size(source)
-    return source
-
-
-def _refused(refusal: str, doubt: float) -> Answer:
-    return Answer(None, None, None, refusal, (), doubt, {}, {}, {}, (), ())
+def _attributions(usd, pieces, reduced_usd) -> list[tuple[tuple[str, float], ...]]:
+    """Per listing (piece, USD that the price loses without it), the largest first."""
+    attributions = [[] for _ in usd]
+    for (row, piece), without in zip(pieces, reduced_usd, strict=True):
+        difference = float(usd[row] - without)
+        if abs(difference) >= MIN_ATTRIBUTION * usd[row]:
+            attributions[row].append((piece, difference))
+    return [
+        tuple(sorted(pairs, key=lambda pair: -abs(pair[1]))[:MAX_ATTRIBUTIONS])
+        for pairs in attributions
+    ]

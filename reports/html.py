@@ -228,14 +228,14 @@ def _first_with_picture(paths: Paths, products, rows) -> int | None:
 
 def _estimates(paths: Paths, run: RunResults, products) -> list:
     from common import cli
-    from pricing.predictor import Appraiser, Listing
+    from pricing.predictor import ListingInput, PricePredictor
 
     preset = run.manifests.get("dataset_with_llm.csv", {}).get("preset", "embedded")
     flags = ["--data-dir", str(paths.data), "--raw-dir", str(paths.raw), "--preset", preset]
-    appraiser = Appraiser.load(cli.parse(cli.parser(""), flags))
-    return appraiser.appraise(
+    predictor = PricePredictor.load(cli.run_config(cli.parse(cli.parser(""), flags)))
+    return predictor.predict(
         [
-            Listing(product.title, paths.raw / product.image_path)
+            ListingInput(product.title, paths.raw / product.image_path)
             for product in products.itertuples()
         ]
     )

@@ -1,4 +1,4 @@
-"""The page's parts without a browser: words, card, drawing, guard, form, and how it starts."""
+"""The page's parts without a browser: words, card, chart, middleware, form, and how it starts."""
 
 import asyncio
 import io
@@ -10,17 +10,16 @@ from pathlib import Path
 
 import browser
 import pytest
-from fake_appraiser import FakeAppraiser
+from fake_predictor import FakePredictor
 from PIL import Image
 from shell import run_stage
 
 from common.artifacts import StageError
 from common.merge.taxonomy import CATEGORIES, GENDERS, USAGES
-from pricing import strings as phrases
-from pricing import uploads
+from pricing import predictor, strings, uploads
 from pricing.page import card, chart, form
-from pricing.page import middleware as guard
-from pricing.predictor import DOUBTS, REFUSALS, Listing
+from pricing.page.middleware import PageMiddleware, multipart_file, rejection_code
+from pricing.predictor import REFUSALS, WARNINGS, ListingInput
 
 
 def jpeg(size=(40, 30), **options) -> bytes:
@@ -33,17 +32,25 @@ def jpeg(size=(40, 30), **options) -> bytes:
 
 
 def test_every_code_and_label_has_words_in_both_languages():
-    for language in phrases.LANGUAGES:
-        for code in (*REFUSALS, *DOUBTS):
-            assert phrases.reason(language, code)
+    for language in strings.LANGUAGES:
+        for code in (*REFUSALS, *WARNINGS):
+            assert strings.reason(language, code)
         for code in uploads.CODES:
-            assert phrases.photo(language, code)
+            assert strings.photo_problem(language, code)
     for value in (*CATEGORIES, *GENDERS, *USAGES):
-        assert phrases.word("en", value) == value
-        assert phrases.word("ko", value) != value
-    for english, korean in phrases.every().values():
-        assert set(re.findall(r"{\w+}", english)) == set(re.findall(r"{\w+}", korean))
-        assert re.search("[가-힣]", korean)
+        assert strings.word("en", value) == value
+        assert strings.word("ko", value) != value
+    for text in strings.TRANSLATIONS.values():
+        assert set(re.findall(r"{\w+}", text["en"])) == set(re.findall(r"{\w+}", text["ko"]))
+        assert re.search("[가-힣]", text["ko"])
+
+
+def test_limits_are_named_as_they_are():
+    for language in strings.LANGUAGES:
+        limit = strings.sentence(language, "text_too_long")
+        assert f"{form.MAX_CHARACTERS:,}" in limit
+        assert f"{predictor.READ_CHARACTERS:,}" in strings.reason(language, "text_truncated")
+        assert f"{uploads.MAX_BYTES >> 20} MB" in strings.photo_problem(language, "too_large")
 
 
 @pytest.mark.parametrize(
@@ -57,28 +64,28 @@ def test_every_code_and_label_has_words_in_both_languages():
     ],
 )
 def test_language_follows_the_address_then_the_browser(wanted, accepted, language):
-    assert phrases.choose(wanted, accepted) == language
+    assert strings.choose_language(wanted, accepted) == language
 
 
 def test_prices_in_words():
-    assert [phrases.usd(x) for x in (5, 19.989, 1234.5)] == ["$5.00", "$19.99", "$1,234"]
+    assert [strings.usd(x) for x in (5, 19.989, 1234.5)] == ["$5.00", "$19.99", "$1,234"]
 
 
-# Card and drawing
+# Card and chart
 
 
 @pytest.fixture
 def answer():
-    return FakeAppraiser().appraise([Listing(text="jeans")])[0]
+    return FakePredictor().predict([ListingInput("jeans")])[0]
 
 
 def test_card_shows_the_answer_and_escapes_what_others_wrote(answer):
-    html = card.result("en", answer, {**FakeAppraiser.trained, "data": "<i>mine</i>"})
+    html = card.result("en", answer, {**FakePredictor.training, "data": "<i>mine</i>"})
     for shown in (
         "$24.50",
         "$14.99",
         "97 % sure",
-        "brand (Levi&#x27;s) adds $6.40; the photo takes",
+        "brand (Levi&#39;s) adds $6.40; the photo takes",
         "&lt;script&gt;alert(1)",
         "&lt;i&gt;mine",
     ):
@@ -87,19 +94,19 @@ def test_card_shows_the_answer_and_escapes_what_others_wrote(answer):
 
 
 def test_card_of_a_refusal_names_the_reason_and_no_price():
-    refused = FakeAppraiser().appraise([Listing()])[0]
-    html = card.result("ko", refused, FakeAppraiser.trained)
-    assert phrases.reason("ko", "nothing_to_go_by") in html
+    refused = FakePredictor().predict([ListingInput()])[0]
+    html = card.result("ko", refused, FakePredictor.training)
+    assert strings.reason("ko", "no_input") in html
     assert '"price"' not in html and "<svg" not in html
 
 
 def test_a_comparable_whose_picture_is_gone_or_broken_is_shown_without(tmp_path):
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"no")
-    assert card.picture(broken) is None
-    assert card.picture(tmp_path / "gone.jpg") is None
+    assert card.data_uri(broken) is None
+    assert card.data_uri(tmp_path / "gone.jpg") is None
     (tmp_path / "whole.jpg").write_bytes(jpeg())
-    assert card.picture(tmp_path / "whole.jpg").startswith("data:image/jpeg;base64,")
+    assert card.data_uri(tmp_path / "whole.jpg").startswith("data:image/jpeg;base64,")
 
 
 @pytest.mark.parametrize(
@@ -112,7 +119,7 @@ def test_a_comparable_whose_picture_is_gone_or_broken_is_shown_without(tmp_path)
         (1234, 1000, 1500, [5.99]),
     ],
 )
-def test_everything_drawn_lies_inside_the_drawing(price, low, high, others):
+def test_everything_drawn_lies_inside_the_chart(price, low, high, others):
     svg = chart.draw("en", price, low, high, others)
     xs = [float(x) for x in re.findall(r'\b(?:x|cx|x1|x2)="(-?[\d.]+)"', svg)]
     ys = [float(y) for y in re.findall(r'\b(?:y|cy|y1|y2)="(-?[\d.]+)"', svg)]
@@ -120,19 +127,19 @@ def test_everything_drawn_lies_inside_the_drawing(price, low, high, others):
     assert min(ys) >= 0 and max(ys) <= chart.HEIGHT
     assert svg.count("<circle") == len(others)
     for usd in (price, low, high):
-        assert phrases.usd(usd) in re.search('aria-label="([^"]+)"', svg)[1]
+        assert strings.usd(usd) in re.search('aria-label="([^"]+)"', svg)[1]
 
 
 def test_dots_that_would_hide_each_other_stand_in_rows():
-    assert chart.rows([10, 11, 50, 10], 5) == [0, 2, 0, 1]
+    assert chart.stack([10, 11, 50, 10], 5) == [0, 2, 0, 1]
     assert chart.ticks(0, 53) == [0, 20, 40]
 
 
-# Guard
+# Middleware
 
 
 def asked(method: str, path: str, body: bytes = b"", headers=(), folder=None):
-    """(status, headers, what the server behind the guard was sent or None)."""
+    """(status, headers, what the server behind the middleware was sent or None)."""
     reached = []
 
     async def server(scope, receive, send):
@@ -156,7 +163,7 @@ def asked(method: str, path: str, body: bytes = b"", headers=(), folder=None):
     async def send(message):
         sent.append(message)
 
-    asyncio.run(guard.Guard(server, folder)(scope, receive, send))
+    asyncio.run(PageMiddleware(server, folder)(scope, receive, send))
     heads = {k.decode(): v.decode() for k, v in sent[0]["headers"]}
     return sent[0]["status"], heads, reached[0] if reached else None
 
@@ -212,7 +219,7 @@ def test_a_photo_reaches_the_server_bare_and_under_our_name(tmp_path):
     assert b'filename="photo.jpg"' in body and b"passwd" not in body
     assert b"A camera" not in body and b"Exif" not in body
     assert heads[b"content-length"] == str(len(body)).encode()
-    data = guard.only_part(heads[b"content-type"].decode(), body)
+    data = multipart_file(heads[b"content-type"].decode(), body)
     assert Image.open(io.BytesIO(data)).size == (40, 30)
     again = uploaded(jpeg(), tmp_path)[2][1]
     assert again != uploaded(jpeg(), tmp_path)[2][1], "no two visitors share a file"
@@ -235,7 +242,7 @@ def test_a_photo_not_taken_arrives_as_its_reason(data, code, tmp_path):
     assert status == 200
     (name,) = re.findall(rb'filename="(\w+)\.jpg"', body)
     assert name.decode() in uploads.CODES
-    assert guard.refusal(f"{tmp_path}/x/{name.decode()}.jpg") == name.decode()
+    assert rejection_code(f"{tmp_path}/x/{name.decode()}.jpg") == name.decode()
     assert name.decode() == code or code == "damaged"
     assert len(body) < 2000
 
@@ -265,66 +272,68 @@ def test_questions_are_small_json_that_names_no_other_file(tmp_path):
     assert ask({"data": [[[{"a": {"path": f"{tmp_path}/../x"}}]]]}) == 400
     assert ask(b"{") == 400
     assert ask(b"[" * 60_000) == 400
-    assert ask({"data": ["x" * 70_000]}) == 413
+    assert ask({"data": ["x" * 140_000]}) == 413
+    assert ask({"data": ["가" * form.MAX_CHARACTERS]}) == 200
 
 
 # Form
 
 
 @pytest.fixture
-def shelf(tmp_path):
-    return form.Shelf(tmp_path)
+def store(tmp_path):
+    return form.UploadStore(tmp_path)
 
 
-def test_listing_takes_what_is_stated_and_refuses_what_is_not_offered(shelf, tmp_path):
+def test_listing_takes_what_is_stated_and_refuses_what_is_not_offered(store, tmp_path):
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(jpeg())
     fields = ["Shoes", "", "Casual", "  Levi's\x00 ", "", "blue"]
-    got = form.listing({"path": str(photo)}, "a\x1b shoe", fields, shelf)
+    got = form.listing({"path": str(photo)}, "a\x1b shoe", fields, store)
     assert got.image.size == (40, 30)
-    assert got.known == {
+    assert got.fields == {
         "normalized_category": "Shoes",
         "normalized_usage": "Casual",
         "brand": "Levi's",
         "colour": "blue",
     }
     with pytest.raises(form.FormError, match="field_unknown"):
-        form.listing(None, "", ["Robots", *fields[1:]], shelf)
+        form.listing(None, "", ["Robots", *fields[1:]], store)
     with pytest.raises(form.FormError, match="photo_gone"):
-        form.listing({"path": "/etc/passwd"}, "", fields, shelf)
-    with pytest.raises(uploads.TextTooLongError):
-        form.listing(None, "x" * (uploads.MAX_CHARACTERS + 1), fields, shelf)
+        form.listing({"path": "/etc/passwd"}, "", fields, store)
+    with pytest.raises(form.FormError, match="text_too_long"):
+        form.listing(None, "x" * (form.MAX_CHARACTERS + 1), fields, store)
+    assert len(form.listing(None, "x" * form.MAX_CHARACTERS, fields, store).text) == 20_000
 
 
-def test_a_new_photo_takes_the_place_of_the_visitors_last(shelf, tmp_path):
+def test_a_new_photo_takes_the_place_of_the_visitors_last(store, tmp_path):
     first, second = tmp_path / "1.jpg", tmp_path / "2.jpg"
     for each in (first, second):
         each.write_bytes(jpeg())
     outside = tmp_path.parent / "outside.jpg"
     outside.write_bytes(jpeg())
-    shelf.keep("me", str(first))
-    shelf.keep("you", str(second))
-    shelf.keep("me", str(outside))
+    store.replace("me", str(first))
+    store.replace("you", str(second))
+    store.replace("me", str(outside))
     assert not first.exists() and second.exists()
-    shelf.keep("me", None)
+    store.replace("me", None)
     assert outside.exists(), "nothing outside the folder is deleted"
 
 
-def test_gate_lets_some_wait_and_turns_the_rest_away():
-    gate = form.Gate(waiting=0)
-    with gate, pytest.raises(form.BusyError):
-        gate.__enter__()
-    with gate:
+def test_the_turnstile_lets_some_wait_and_turns_the_rest_away():
+    turnstile = form.Turnstile(waiting=0)
+    with turnstile, pytest.raises(form.BusyError):
+        turnstile.__enter__()
+    with turnstile:
         pass
 
 
-def test_asking_yields_the_waiting_card_and_then_the_answer(tmp_path):
-    page = form.Page(FakeAppraiser(), tmp_path)
-    waiting, answered = page.ask("en", None, "jeans", *[""] * 6)
+def test_an_answer_is_the_waiting_card_and_then_the_price(tmp_path):
+    page = form.Page(FakePredictor(), tmp_path)
+    waiting, answered = page.answer("en", None, "jeans", *[""] * 6)
     assert "loading" in waiting[0] and waiting[1] is None
     assert "$24.50" in answered[0] and answered[1].price_usd == 24.5
-    *_, (broken, _) = page.ask("ko", {"path": "/etc/passwd"}, "jeans", *[""] * 6)
-    assert phrases.say("ko", "photo_gone") in broken
+    *_, (broken, _) = page.answer("ko", {"path": "/etc/passwd"}, "jeans", *[""] * 6)
+    assert strings.sentence("ko", "photo_gone") in broken
 
 
 # How it starts
@@ -338,10 +347,10 @@ def test_missing_models_end_with_one_line_that_names_the_command(tmp_path):
 
 
 def test_served_on_loopback_alone_and_nothing_stays_behind():
-    from pricing.page.server import running
+    from pricing.page.server import serve
 
     port = browser.free_port()
-    with running(FakeAppraiser(), port=port) as address:
+    with serve(FakePredictor(), port=port) as address:
         folder = Path(os.environ["GRADIO_TEMP_DIR"])
         assert address == f"http://127.0.0.1:{port}/"
         assert folder.stat().st_mode & 0o077 == 0, "no one else may look into it"
@@ -350,7 +359,7 @@ def test_served_on_loopback_alone_and_nothing_stays_behind():
                 assert (probe.connect_ex((host, port)) == 0) == open_there, host
         with (
             pytest.raises(StageError, match="choose another --port"),
-            running(FakeAppraiser(), port=port),
+            serve(FakePredictor(), port=port),
         ):
             pass
     assert not folder.exists()

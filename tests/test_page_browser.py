@@ -1,4 +1,4 @@
-"""The page in a real browser, over an appraiser whose answers are known."""
+"""The page in a real browser, over a predictor whose estimates are known."""
 
 import io
 import time
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import browser
 import pytest
-from fake_appraiser import FakeAppraiser
+from fake_predictor import FakePredictor
 from PIL import Image
 
 pytestmark = pytest.mark.skipif(browser.missing() is not None, reason=str(browser.missing()))
@@ -20,18 +20,18 @@ def chromium():
 
 
 @pytest.fixture(scope="module")
-def appraiser(tmp_path_factory):
+def predictor(tmp_path_factory):
     folder = tmp_path_factory.mktemp("catalogue")
     for number in range(5):
         Image.new("RGB", (60, 80), (40 * number, 90, 120)).save(folder / f"{number}.png")
-    return FakeAppraiser(tuple(sorted(folder.iterdir())))
+    return FakePredictor(tuple(sorted(folder.iterdir())))
 
 
 @pytest.fixture(scope="module")
-def address(appraiser):
-    from pricing.page.server import running
+def address(predictor):
+    from pricing.page.server import serve
 
-    with running(appraiser, port=browser.free_port(), waiting=1) as served:
+    with serve(predictor, port=browser.free_port(), waiting=1) as served:
         yield served
 
 
@@ -79,7 +79,7 @@ def until(true, seconds: float = 10) -> bool:
     return true()
 
 
-def test_upload_is_priced_shown_whole_and_leaves_no_trace(visit, photo, folder, appraiser):
+def test_upload_is_priced_shown_whole_and_leaves_no_trace(visit, photo, folder, predictor):
     visitor = visit()
     visitor.shot("empty")
     assert "The price appears here" in visitor.page.inner_text("#result")
@@ -89,7 +89,7 @@ def test_upload_is_priced_shown_whole_and_leaves_no_trace(visit, photo, folder, 
     for shown in ("$24.50", "$14.99", "$39.00", "Bottomwear", "97 % sure", "fake", "2026-01-31"):
         assert shown in card
     assert "stand in for resale prices" in visitor.page.inner_text("#notes")
-    assert appraiser.seen[-1].image.size == (400, 300), "turned as the camera noted"
+    assert predictor.inputs[-1].image.size == (400, 300), "turned as the camera noted"
     assert visitor.page.locator("#result .comparables img").count() == 5
     drawn = visitor.page.get_attribute("#result svg.chart", "aria-label")
     assert "$24.50" in drawn and "$49.00" in drawn
@@ -108,14 +108,14 @@ def test_upload_is_priced_shown_whole_and_leaves_no_trace(visit, photo, folder, 
     assert not visitor.errors
 
 
-def test_text_alone_by_keyboard(visit, appraiser):
+def test_text_alone_by_keyboard(visit, predictor):
     visitor = visit()
     visitor.page.focus("#text textarea")
     visitor.page.keyboard.type("Levi's 501, dark blue")
     visitor.page.keyboard.press("Enter")
     assert "$24.50" in visitor.card(".card.result")
-    assert appraiser.seen[-1].text == "Levi's 501, dark blue"
-    assert appraiser.seen[-1].image is None
+    assert predictor.inputs[-1].text == "Levi's 501, dark blue"
+    assert predictor.inputs[-1].image is None
 
     # From the text the button is a few steps on, and Enter presses it.
     visitor.page.reload()
@@ -129,10 +129,10 @@ def test_text_alone_by_keyboard(visit, appraiser):
     assert visitor.page.evaluate("document.activeElement.id") == "go"
     visitor.page.keyboard.press("Enter")
     visitor.card(".card.result")
-    assert appraiser.seen[-1].text == "a red dress"
+    assert predictor.inputs[-1].text == "a red dress"
 
 
-def test_a_picture_of_the_camera_is_priced(visit, appraiser, folder):
+def test_a_picture_of_the_camera_is_priced(visit, predictor, folder):
     visitor = visit(permissions=["camera"])
     visitor.page.click("#photo [aria-label='Capture from camera']")
     visitor.page.click("#photo button:has(.icon-wrap)")
@@ -143,11 +143,11 @@ def test_a_picture_of_the_camera_is_priced(visit, appraiser, folder):
     visitor.page.click("#photo [aria-label='capture photo']")
     visitor.page.wait_for_selector("#photo img")
     visitor.ask()
-    assert min(appraiser.seen[-1].image.size) > 200
+    assert min(predictor.inputs[-1].image.size) > 200
     assert {path.name for path in photos(folder)} == {"photo.jpg"}
 
 
-def test_known_fields_reach_the_appraiser(visit, appraiser):
+def test_known_fields_reach_the_predictor(visit, predictor):
     visitor = visit()
     visitor.page.click("#known button")
     visitor.page.fill("#brand textarea, #brand input", "Levi's")
@@ -156,7 +156,7 @@ def test_known_fields_reach_the_appraiser(visit, appraiser):
     visitor.write("jeans")
     visitor.shot("known")
     visitor.ask()
-    assert appraiser.seen[-1].known == {"brand": "Levi's", "normalized_category": "Bottomwear"}
+    assert predictor.inputs[-1].fields == {"brand": "Levi's", "normalized_category": "Bottomwear"}
 
 
 def test_a_broken_file_is_told_and_forgotten(visit, photo, folder, tmp_path):
@@ -172,7 +172,7 @@ def test_a_broken_file_is_told_and_forgotten(visit, photo, folder, tmp_path):
     assert "$24.50" in visitor.ask()
 
 
-def test_thirty_megapixels_are_priced_and_a_bomb_is_not(visit, tmp_path, appraiser):
+def test_thirty_megapixels_are_priced_and_a_bomb_is_not(visit, tmp_path, predictor):
     large, bomb = tmp_path / "large.jpg", tmp_path / "bomb.png"
     Image.new("RGB", (6400, 4800), "olive").save(large, quality=80)
     out = io.BytesIO()
@@ -181,21 +181,21 @@ def test_thirty_megapixels_are_priced_and_a_bomb_is_not(visit, tmp_path, apprais
     visitor = visit()
     visitor.add(large)
     assert "$24.50" in visitor.ask()
-    assert max(appraiser.seen[-1].image.size) <= 1600
+    assert max(predictor.inputs[-1].image.size) <= 1600
     visitor.page.click("#again")
     visitor.card(".empty")
     visitor.page.set_input_files("#photo input[type=file]", bomb)
     assert "64 million pixels" in visitor.card(".failed")
 
 
-def test_korean_by_browser_by_address_and_by_switch(visit, appraiser):
+def test_korean_by_browser_by_address_and_by_switch(visit, predictor):
     visitor = visit(locale="ko-KR", color_scheme="dark", **PHONE)
     assert visitor.page.inner_text("#go") == "가격 알아보기"
     visitor.write("리바이스 501 청바지, 진한 파랑")
     card = visitor.ask()
     visitor.shot("korean-phone")
     assert "적정 가격" in card and "하의" in card and "비교 상품" in card
-    assert appraiser.seen[-1].text == "리바이스 501 청바지, 진한 파랑"
+    assert predictor.inputs[-1].text == "리바이스 501 청바지, 진한 파랑"
     assert visitor.page.evaluate("document.documentElement.lang") == "ko"
     # A telephone: nothing is wider than it, and the answer has been scrolled to.
     assert visitor.page.evaluate("document.documentElement.scrollWidth") <= 390
@@ -234,8 +234,8 @@ def test_refusals_and_errors_are_cards_too(visit, capfd):
     assert "secret words" not in said
 
 
-def test_two_at_once_and_a_third_too_many(visit, appraiser):
-    appraiser.go_on.clear()
+def test_two_at_once_and_a_third_too_many(visit, predictor):
+    predictor.go_on.clear()
     first, second, third = visit(), visit(locale="ko-KR"), visit()
     for each, text in ((first, "wait, one"), (second, "wait, two")):
         each.write(text)
@@ -245,7 +245,7 @@ def test_two_at_once_and_a_third_too_many(visit, appraiser):
     third.write("wait, three")
     assert "Busy just now" in third.ask(".busy")
     third.shot("busy")
-    appraiser.go_on.set()
+    predictor.go_on.set()
     assert "wait, one" in first.card(".card.result")
     assert "wait, two" in second.card(".card.result")
     assert "적정 가격" in second.page.inner_text("#result")

@@ -82,5 +82,3 @@ def test_a_text_keeps_its_lines_and_loses_what_does_not_show():
     assert uploads.text(told) == "Levi's 501,\ndark blue\n한국어"
     assert uploads.text(None) == ""
     assert uploads.text("e\u0301") == "é"
-    with pytest.raises(uploads.TextTooLongError):
-        uploads.text("x" * (uploads.MAX_CHARACTERS + 1))

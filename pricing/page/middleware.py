@@ -1,9 +1,9 @@
-"""What stands before the page's server: few routes, small requests, photos made harmless.
+"""ASGI middleware before the page's server: few routes, small requests, re-encoded photos.
 
-A visitor's photo is checked and copied in memory before the server sees it: what reaches the
-disk is a plain JPEG without metadata, under a name of our own. In place of a photo that is not
-taken goes a white one whose name is the reason, for the form to tell. The rest of Gradio's
-routes (its programming interface, proxy, recordings, monitoring) answer 404.
+A visitor's photo is checked and copied in memory before the server sees it: what reaches the disk
+is a plain JPEG without metadata, under a name chosen here. A rejected photo becomes a white one
+whose name is the code of the reason, for the form to show. The rest of Gradio's routes (its
+programming interface, proxy, recordings, monitoring) answer 404.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import io
 import json
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterator
 from email.message import Message
 from pathlib import Path
 from urllib.parse import unquote
@@ -30,14 +30,10 @@ _GET = re.compile(
 )
 _POST = re.compile(rf"{_API}/(?:upload|run/predict|queue/join|reset|cancel)/?")
 _FILE = f"{_API}/file="
-
-_MAX_QUESTION = 64 * 1024
-# A form's frame around the photo: boundary, headers.
-_FRAME = 4096
+_MAX_QUESTION = 128 * 1024  # bytes: a text of the greatest length in any script
+_FORM_BYTES = 4096  # of a form around its photo: boundary, headers
 _MAX_DRAINED = 8 * uploads.MAX_BYTES
-_PHOTOS_AT_ONCE = 2
-_PHOTOS_HELD = 8
-
+_DECODED_AT_ONCE, _HELD_AT_ONCE = 2, 8  # photos
 # The page asks nothing of any other host. Gradio needs inline styles and makes functions of text.
 _HEADERS = {
     "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' "
@@ -50,30 +46,33 @@ _HEADERS = {
 }
 
 
-class _TooMuchError(Exception):
-    def __init__(self, drained: bool):
-        super().__init__()
-        self.drained = drained
+class _Refusal(Exception):
+    """The request is answered with this HTTP status."""
+
+    def __init__(self, status: int):
+        self.status = status
 
 
-def only_part(content_type: str, body: bytes) -> bytes | None:
-    """The content of a multipart form that holds one file and nothing else; None if it does not."""
+def multipart_file(content_type: str, body: bytes) -> bytes:
+    """The content of a multipart form that holds one file only. Raises ValueError for others."""
     header = Message()
     header["content-type"] = content_type
-    boundary = header.get_boundary()
-    if header.get_content_type() != "multipart/form-data" or not boundary:
-        return None
-    mark = b"--" + boundary.encode("latin-1", "replace")
+    mark = b"--" + (header.get_boundary() or "").encode("latin-1", "replace")
     start = body.find(b"\r\n\r\n")
     end = body.find(b"\r\n" + mark, start)
-    if not body.startswith(mark + b"\r\n") or start < 0 or end < 0:
-        return None
-    if not body[end + 2 + len(mark) :].startswith(b"--") or b'filename="' not in body[:start]:
-        return None
+    if (
+        header.get_content_type() != "multipart/form-data"
+        or mark == b"--"
+        or not body.startswith(mark + b"\r\n")
+        or min(start, end) < 0
+        or not body[end + 2 + len(mark) :].startswith(b"--")
+        or b'filename="' not in body[:start]
+    ):
+        raise ValueError("not a form of one file")
     return body[start + 4 : end]
 
 
-def form(name: str, photo: bytes) -> tuple[str, bytes]:
+def multipart_form(name: str, photo: bytes) -> tuple[str, bytes]:
     """Content type and body of a form with that photo."""
     boundary = secrets.token_hex(16)
     head = (
@@ -84,13 +83,13 @@ def form(name: str, photo: bytes) -> tuple[str, bytes]:
     return f"multipart/form-data; boundary={boundary}", body
 
 
-def refusal(path: str | Path) -> str | None:
-    """Why the photo that was to lie at ``path`` was not taken: a code of ``uploads.CODES``."""
+def rejection_code(path: str | Path) -> str | None:
+    """Why the photo that was to lie at ``path`` was rejected: a code of ``uploads.CODES``."""
     code = Path(path).stem
     return code if code in uploads.CODES else None
 
 
-def inside(path: object, folder: Path) -> bool:
+def is_inside(path: object, folder: Path) -> bool:
     """Whether ``path`` names a file within ``folder``, links followed."""
     try:
         real = Path(str(path)).resolve()
@@ -99,141 +98,135 @@ def inside(path: object, folder: Path) -> bool:
         return False
 
 
-def files_named(value: object) -> Iterable[object]:
+def file_paths(value: object) -> Iterator[object]:
     """Every ``path`` that a JSON value holds, at any depth."""
     if isinstance(value, dict):
         if "path" in value:
             yield value["path"]
         value = list(value.values())
     if isinstance(value, list):
-        for each in value:
-            yield from files_named(each)
+        for item in value:
+            yield from file_paths(item)
 
 
-class Guard:
-    """ASGI middleware; ``folder`` is where the server may keep uploads."""
+class PageMiddleware:
+    """Parameter: ``folder`` is where the server may keep uploads."""
 
     def __init__(self, app, folder: Path):
         self.app, self.folder = app, folder
         self._held = 0
-        self._decoding = asyncio.Semaphore(_PHOTOS_AT_ONCE)
+        self._decoding = asyncio.Semaphore(_DECODED_AT_ONCE)
 
     async def __call__(self, scope, receive, send) -> None:
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
             return
-        answer, receive = await self._check(scope, receive)
+        app = self.app
+        try:
+            receive = await self._checked(scope, receive)
+        except _Refusal as refusal:
+            app = Response(status_code=refusal.status)
 
         async def send_with_headers(message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in _HEADERS.items():
-                    headers[name] = value
+                headers.update(_HEADERS)
                 if scope["path"].startswith(_FILE):
                     headers["cache-control"] = "no-store"
             await send(message)
 
-        await (answer or self.app)(scope, receive, send_with_headers)
+        await app(scope, receive, send_with_headers)
 
-    async def _check(self, scope, receive):
-        """(a refusal or None, the receive to go on with)."""
+    async def _checked(self, scope, receive):
+        """The ``receive`` that the server may read. Raises _Refusal."""
         method, path = scope["method"], scope["path"]
         if method in ("GET", "HEAD"):
-            if path.startswith(_FILE):
-                known = inside(unquote(path.removeprefix(_FILE)), self.folder)
-            else:
-                known = bool(_GET.fullmatch(path))
-            return (None if known else Response(status_code=404)), receive
+            is_file = path.startswith(_FILE)
+            if is_file and not is_inside(unquote(path.removeprefix(_FILE)), self.folder):
+                raise _Refusal(404)
+            if not is_file and not _GET.fullmatch(path):
+                raise _Refusal(404)
+            return receive
         if method != "POST" or not _POST.fullmatch(path):
-            return Response(status_code=404), receive
+            raise _Refusal(404)
         if path.rstrip("/").endswith("/upload"):
-            return await self._photo(scope, receive)
+            return _replay(await self._photo(scope, receive), receive)
+        body, whole = await _body(scope, receive, _MAX_QUESTION)
+        if not whole:
+            raise _Refusal(413)
         try:
-            body = await _body(scope, receive, _MAX_QUESTION)
             question = json.loads(body)
-        except _TooMuchError:
-            return Response(status_code=413), receive
+            allowed = all(is_inside(named, self.folder) for named in file_paths(question))
         except (ValueError, RecursionError):
-            return Response(status_code=400), receive
-        if not all(inside(each, self.folder) for each in files_named(question)):
-            return Response(status_code=400), receive
-        return None, _replay(body, receive)
+            allowed = False
+        if not allowed:
+            raise _Refusal(400)
+        return _replay(body, receive)
 
-    async def _photo(self, scope, receive):
-        if self._held >= _PHOTOS_HELD:
-            return Response(status_code=503), receive
+    async def _photo(self, scope, receive) -> bytes:
+        """The body of the upload with its photo re-encoded; ``scope`` follows."""
+        if self._held >= _HELD_AT_ONCE:
+            raise _Refusal(503)
         self._held += 1
-        headers = Headers(scope=scope)
+        name, photo = "too_large", None
         try:
-            body = await _body(scope, receive, uploads.MAX_BYTES + _FRAME, _MAX_DRAINED)
-            data = only_part(headers.get("content-type", ""), body)
-            if data is None:
-                return Response(status_code=400), receive
-            async with self._decoding:
-                name, clean = "photo", await asyncio.to_thread(_clean, data)
-        except _TooMuchError as error:
-            if not error.drained:
-                return Response(status_code=413), receive
-            name, clean = "too_large", _jpeg(Image.new("RGB", (1, 1), "white"))
+            most = uploads.MAX_BYTES + _FORM_BYTES
+            body, whole = await _body(scope, receive, most, _MAX_DRAINED)
+            if whole:
+                data = multipart_file(Headers(scope=scope).get("content-type", ""), body)
+                async with self._decoding:
+                    name, photo = "photo", await asyncio.to_thread(_reencoded, data)
+        except ValueError as error:
+            raise _Refusal(400) from error
         except BrokenImageError as error:
-            name, clean = error.code, _jpeg(Image.new("RGB", (1, 1), "white"))
+            name = error.code
         finally:
             self._held -= 1
-        content_type, body = form(name, clean)
-        sent = MutableHeaders(scope=scope)
-        sent["content-type"] = content_type
-        sent["content-length"] = str(len(body))
-        return None, _replay(body, receive)
+        photo = photo or _jpeg(Image.new("RGB", (1, 1), "white"))
+        content_type, body = multipart_form(name, photo)
+        headers = {"content-type": content_type, "content-length": str(len(body))}
+        MutableHeaders(scope=scope).update(headers)
+        return body
 
 
-def _clean(data: bytes) -> bytes:
+def _reencoded(data: bytes) -> bytes:
     return _jpeg(uploads.picture(data))
 
 
 def _jpeg(image: Image.Image) -> bytes:
     # The server names a folder after the file's content: the comment makes two of one photo two
     # files, so that neither visitor's goes when the other leaves, and none can be guessed.
-    out = io.BytesIO()
-    image.save(out, "JPEG", quality=90, comment=secrets.token_bytes(16))
-    return out.getvalue()
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=90, comment=secrets.token_bytes(16))
+    return buffer.getvalue()
 
 
-async def _body(scope, receive, most: int, drained: int = 0) -> bytes:
-    """A request's body of at most ``most`` bytes.
+async def _body(scope, receive, most: int, drained: int = 0) -> tuple[bytes, bool]:
+    """A request's body of at most ``most`` bytes, and whether that is all of it.
 
-    A longer one, up to ``drained`` bytes, is read to its end and dropped, so that the browser
-    hears the answer; it raises _TooMuchError, as do a still longer one and a broken connection.
+    Of a longer one, up to ``drained`` bytes are read and dropped, so that the browser hears the
+    answer. Raises _Refusal for a still longer one and a broken connection.
     """
-    length = Headers(scope=scope).get("content-length", "")
-    if length.isdigit() and int(length) > max(most, drained):
-        raise _TooMuchError(False)
-    parts, size = [], 0
-    while True:
+    length, limit = Headers(scope=scope).get("content-length", ""), max(most, drained)
+    if length.isdigit() and int(length) > limit:
+        raise _Refusal(413)
+    parts, size, more = [], 0, True
+    while more:
         message = await receive()
-        part = message.get("body", b"")
+        part, more = message.get("body", b""), message.get("more_body", False)
         size += len(part)
-        if message["type"] == "http.disconnect" or size > max(most, drained):
-            raise _TooMuchError(False)
-        if size > most:
-            parts.clear()
-        else:
-            parts.append(part)
-        if not message.get("more_body"):
-            if size > most:
-                raise _TooMuchError(True)
-            return b"".join(parts)
+        if message["type"] == "http.disconnect" or size > limit:
+            raise _Refusal(413)
+        parts.append(part if size <= most else b"")
+    return b"".join(parts), size <= most
 
 
 def _replay(body: bytes, receive):
     """A ``receive`` that hands over ``body``, then listens as the connection's own does."""
-    sent = False
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
 
-    async def again():
-        nonlocal sent
-        if sent:
-            return await receive()
-        sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
+    async def next_message():
+        return messages.pop() if messages else await receive()
 
-    return again
+    return next_message

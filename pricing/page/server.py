@@ -1,4 +1,4 @@
-"""Serves the page: on loopback unless told otherwise, no call home, no upload left behind."""
+"""Serves the page on loopback unless told otherwise, without calls home; deletes all uploads."""
 
 import os
 import signal
@@ -9,19 +9,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from common.artifacts import StageError
+from pricing.predictor import PricePredictor
 
 STYLE = Path(__file__).with_name("style.css")
 _FONTS = ("system-ui", "-apple-system", "Segoe UI", "Noto Sans KR", "NanumGothic", "sans-serif")
 
 
 @contextmanager
-def running(
-    appraiser, host: str = "127.0.0.1", port: int = 7860, waiting: int = 4
+def serve(
+    predictor: PricePredictor, host: str = "127.0.0.1", port: int = 7860, waiting: int = 4
 ) -> Iterator[str]:
-    """Serves the page over an ``appraisal.Appraiser`` until the block is left; yields its address.
+    """Serves the page until the block is left; yields its address.
 
     One visitor is served at a time and ``waiting`` more may wait; the rest are told it is busy.
-    Uploads lie in a folder that only this user can read and that goes with the server.
+    Uploads lie in a folder that only this user can read and that is deleted with the server.
     Raises StageError where the port is taken.
     """
     with tempfile.TemporaryDirectory(prefix="fashion-price-page-") as name:
@@ -34,9 +35,9 @@ def running(
         from starlette.middleware import Middleware
 
         from pricing.page.form import Page
-        from pricing.page.middleware import Guard
+        from pricing.page.middleware import PageMiddleware
 
-        page = Page(appraiser, folder, waiting).build()
+        page = Page(predictor, folder, waiting).build()
         theme = gr.themes.Base(
             primary_hue="teal",
             neutral_hue="stone",
@@ -44,23 +45,19 @@ def running(
             font=_FONTS,
             font_mono=("ui-monospace", "monospace"),
         )
+        off = ("share", "run_history", "enable_monitoring", "ssr_mode", "mcp_server", "pwa")
         try:
             _, address, _ = page.launch(
                 server_name=host,
                 server_port=port,
-                app_kwargs={"middleware": [Middleware(Guard, folder=folder)]},
+                app_kwargs={"middleware": [Middleware(PageMiddleware, folder=folder)]},
                 css_paths=STYLE,
                 theme=theme,
-                share=False,
                 quiet=True,
                 footer_links=[],
-                run_history=False,
-                enable_monitoring=False,
-                ssr_mode=False,
-                mcp_server=False,
-                pwa=False,
                 state_session_capacity=200,
                 prevent_thread_lock=True,
+                **dict.fromkeys(off, False),
             )
         except OSError as error:
             raise StageError(f"port {port} of {host} is taken: choose another --port") from error
@@ -72,7 +69,7 @@ def running(
 
 def wait() -> None:
     """Returns when the process is asked to end."""
-    asked = threading.Event()
-    for each in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(each, lambda *_: asked.set())
-    asked.wait()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    stop.wait()
