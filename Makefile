@@ -35,7 +35,7 @@ endif
 
 demo: setup
 	@echo "== sample catalogue"; $(RUN) -m sample
-	@echo "== 1  product table and attributes"; $(RUN) Use_LLM_for_preprocess.py $(SAMPLE) --llm-limit 40
+	@echo "== 1  product table and attributes"; $(RUN) Use_LLM_for_preprocess.py $(SAMPLE) --llm-limit 32
 	@echo "== 2  clusters"; $(RUN) clustering_DEC.py $(SAMPLE)
 	@echo "== 3a classical classifiers"; $(RUN) Classification_ML.py $(SAMPLE)
 	@echo "== 3b CNN"; $(RUN) Classification_with_CNN.py $(SAMPLE)

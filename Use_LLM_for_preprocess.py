@@ -12,9 +12,9 @@ Reads   <raw-dir>/h-and-m-personalized-fashion-recommendations/ and <raw-dir>/fa
 Writes  merged_dataset.csv, dataset_with_llm.csv, llm_answers.jsonl,
         results/Use_LLM_for_preprocess.csv (where every raw row went, who read what)
 
-The drawn sample:    python Use_LLM_for_preprocess.py --data-dir data/sample --llm-limit 40
+The drawn sample:    python Use_LLM_for_preprocess.py --data-dir data/sample --llm-limit 32
 The real downloads:  python Use_LLM_for_preprocess.py --raw-dir PATH
-A try:               python Use_LLM_for_preprocess.py --raw-dir PATH --llm-limit 40
+A try:               python Use_LLM_for_preprocess.py --raw-dir PATH --llm-limit 32
 The study's model:   python Use_LLM_for_preprocess.py --raw-dir PATH --preset study --ask all
 Served by vLLM:      python Use_LLM_for_preprocess.py --raw-dir PATH --engine openai \\
                          --base-url http://127.0.0.1:8000/v1 --ask all
@@ -34,25 +34,15 @@ STAGE = "Use_LLM_for_preprocess"
 def arguments():
     parser = cli.parser(__doc__)
     group = parser.add_argument_group("texts")
-    group.add_argument(
-        "--study-text",
-        action="store_true",
-        help="append price, rating and VAT to the Fashion descriptions, as the study did: a leak, "
-        "for comparison; use another --data-dir",
-    )
-    group.add_argument(
-        "--hnm-price",
-        choices=("median", "mean", "mode", "high"),
-        default="median",
-        help="what H&M's price is of the sales of an article, clearance left out: their median "
-        "(default), mean (the study's), most frequent price, or 0.9 quantile",
-    )
-    group.add_argument(
-        "--ask",
-        choices=("gaps", "all"),
-        default="gaps",
-        help="ask the LLM for what the rules leave empty (gaps, default), or for everything",
-    )
+    text = "append price, rating and VAT to the Fashion descriptions, as the study did: a leak, "
+    text += "for comparison; use another --data-dir"
+    group.add_argument("--study-text", action="store_true", help=text)
+    text = "what H&M's price is of the sales of an article, clearance left out: their median "
+    text += "(default), mean (the study's), most frequent price, or 0.9 quantile"
+    statistics = ("median", "mean", "mode", "high")
+    group.add_argument("--hnm-price", choices=statistics, default="median", help=text)
+    text = "ask the LLM for what the rules leave empty (gaps, default), or for everything"
+    group.add_argument("--ask", choices=("gaps", "all"), default="gaps", help=text)
     llm.add_arguments(parser, limit=True)
     return cli.parse(parser)
 
@@ -83,7 +73,7 @@ def main():
     readings, rows = reader.read_texts(table, args.ask, args.llm_limit)
     requests = [reading.request for reading in readings if reading.request]
     with ReplyCache(paths.llm_store, engine.model) as replies:
-        counts = ask_missing(replies, requests, engine, prompts.valid)
+        counts = ask_missing(replies, requests, engine, prompts.parse)
         columns = [reader.attribute_columns(reading, replies, args.ask) for reading in readings]
     columns = pd.DataFrame(columns).iloc[rows].reset_index(drop=True)
     table = pd.concat([table, columns], axis=1)

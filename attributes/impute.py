@@ -111,7 +111,6 @@ def main() -> None:
 
     from attributes import catalogue
     from common import dataset, metrics
-    from common.results import aligned
 
     run, started = cli.run_config(args), time.monotonic()
     data = dataset.load(run)
@@ -119,13 +118,12 @@ def main() -> None:
     inputs = _inputs(data.image, data.text)
     fashion = table.index[table["dataset_source"] == "FASHION"]
     listed = catalogue.read(run.paths.fashion_raw, table["product_key"][fashion])
-    truths = pd.DataFrame("", index=table.index, columns=ATTRIBUTES)
-    for name in ATTRIBUTES:
-        truths.loc[fashion, name] = [row[name].value if name in row else "" for row in listed]
 
     imputer, rows = AttributeImputer(), []
     for name in ATTRIBUTES:
-        truth = truths[name].to_numpy(dtype=str)
+        truth = pd.Series("", index=table.index)
+        truth[fashion] = [row[name].value if name in row else "" for row in listed]
+        truth = truth.to_numpy(dtype=str)
         classifiers = [LogisticRegression(C=c, max_iter=1000, tol=1e-3) for c in STRENGTHS]
         best, validation = fit_best(classifiers, inputs, truth, split)
         if best is None:
@@ -170,9 +168,7 @@ def main() -> None:
     write_csv(pd.DataFrame(rows), results)
     for path in (model, target, results):
         record(path, run, data.inputs, time.monotonic() - started)
-    columns = ("n_test", "majority_accuracy", "accuracy")
-    lines = [[row["attribute"], *(f"{row[name]:.3g}" for name in columns)] for row in rows]
-    print(aligned([["attribute", "test products", "most frequent", "accuracy"], *lines]))
+    print(pd.DataFrame(rows).drop(columns="values").round(3).to_string(index=False))
     print(f"{len(table):,} products in {target}; scores in {results}")
 
 

@@ -93,22 +93,23 @@ def ask_missing(
     cache: ReplyCache,
     requests: Iterable,
     engine: Callable[[list], Iterator[tuple[object, Reply]]],
-    valid: Callable[[Reply], bool],
+    parse: Callable[[Reply], object],
 ) -> dict[str, int]:
     """Asks the engine what the cache does not hold, and adds each reply as it arrives.
 
-    A reply that is not ``valid`` is asked for once more, with some randomness; what comes then is
-    added as it is. Returns counts: known, asked, retried, invalid, cut.
+    What ``parse`` gives None for is asked once more, with some randomness; what comes then is added
+    as it is. Returns counts: known, asked, retried, invalid, cut.
     """
     distinct = {request.key: request for request in requests}
     missing = [request for key, request in distinct.items() if key not in cache]
     retries = []
-    with Progress(what=f"asking {cache.model}", total=len(missing), unit="texts") as progress:
+    what = f"asking {cache.model.partition(':')[0]}"  # without its hash
+    with Progress(what=what, total=len(missing), unit="texts") as progress:
         for request, reply in engine(missing) if missing else ():
-            if valid(reply):
-                cache.add(request.key, reply)
-            else:
+            if parse(reply) is None:
                 retries.append(request)
+            else:
+                cache.add(request.key, reply)
             progress.update()
     for request, reply in engine(retries, retry=True) if retries else ():
         cache.add(request.key, reply)
@@ -117,6 +118,6 @@ def ask_missing(
         "known": len(distinct) - len(missing),
         "asked": len(missing),
         "retried": len(retries),
-        "invalid": sum(not valid(reply) for reply in replies),
+        "invalid": sum(parse(reply) is None for reply in replies),
         "cut": sum(reply.cut for reply in replies),
     }

@@ -1,9 +1,8 @@
 """Normalisation: what a listing says of a garment, as values of a closed vocabulary.
 
-``100% Pure COTTON jersey`` is cotton, ``half sleeves`` are short sleeves. The values and their
-synonyms are in :mod:`attributes.vocabulary`; here is what a list of synonyms cannot say: which of
-several mentions counts, and which do not describe the garment (*do not iron on print*, *mesh
-lining*, *team it with a striped shirt*).
+``100% Pure COTTON jersey`` is cotton, ``half sleeves`` are short sleeves. Here is what the synonyms
+of :mod:`attributes.vocabulary` cannot say: which of several mentions counts, and which do not
+describe the garment (*do not iron on print*, *mesh lining*, *team it with a striped shirt*).
 """
 
 import re
@@ -47,13 +46,6 @@ class Mention(NamedTuple):
     start: int
 
 
-class Fibre(NamedTuple):
-    """A part of a composition, in percent."""
-
-    name: str
-    percent: float
-
-
 NOTHING = Mention("", "", -1)
 
 
@@ -90,10 +82,12 @@ def normalize_words(words: Mapping[str, str], spelling: Mapping[str, str]) -> No
 
 
 def _normalized(mentions, words, text, spelling) -> NormalizedAttributes:
-    fibres = [fibre for fibre in composition(text) if 0 < fibre.percent <= 100]
+    fibres = [
+        f"{name} {percent:g}" for name, percent in composition(text).items() if 0 < percent <= 100
+    ]
     names = {"brand": spell_brand(words["brand"], spelling), "item": singular(words["item"])}
     return NormalizedAttributes(
-        fibres=", ".join(f"{fibre.name} {fibre.percent:g}" for fibre in fibres[:MOST_FIBRES]),
+        fibres=", ".join(fibres[:MOST_FIBRES]),
         # What is longer is no name; the words as found keep it.
         **{name: text if len(text) <= NAME_CHARACTERS else "" for name, text in names.items()},
         **{name: mention.value for name, mention in mentions.items()},
@@ -146,14 +140,14 @@ def singular(garment: str) -> str:
     return f"{stem} {last}".strip()
 
 
-def composition(text: str) -> list[Fibre]:
-    """The fibres of a text with their percentages, in its order, each once."""
-    percents: dict[str, float] = {}
+def composition(text: str) -> dict[str, float]:
+    """Percent by fibre, in the order of the text."""
+    percents = {}
     for hit in _COMPOSITION.finditer(text):
         words = hit["first"] or hit["second"]
         name = next(name for name, pattern in _FIBRES.items() if pattern.fullmatch(words))
         percents.setdefault(name, float(hit["before"] or hit["after"]))
-    return [Fibre(name, percent) for name, percent in percents.items()]
+    return percents
 
 
 def _first(values: Mapping[str, re.Pattern], text: str) -> Mention:
@@ -173,9 +167,9 @@ def _fabric(garment: str) -> Mention:
     named = _first(_VALUES["fabric"], garment)
     if hit and not (named.value and named.start < hit.start() - FAR):
         fibres = composition(garment[hit.start() : hit.start() + COMPOSITION_SPAN])
-        main = max(fibres, key=lambda fibre: fibre.percent)
-        fabric = vocabulary.FABRIC_OF.get(main.name, main.name)
-        if main.percent < PURE:
+        main = max(fibres, key=fibres.get)
+        fabric = vocabulary.FABRIC_OF.get(main, main)
+        if fibres[main] < PURE:
             return Mention("blended", hit[0], hit.start())
         if fabric in NORMAL_VALUES["fabric"]:
             return Mention(fabric, hit[0], hit.start())

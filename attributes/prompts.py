@@ -196,11 +196,6 @@ def parse(reply: Reply) -> AttributeReply | None:
         return None
 
 
-def valid(reply: Reply) -> bool:
-    """Whether a reply is of the schema."""
-    return parse(reply) is not None
-
-
 def prompt_id() -> str:
     """Changes with whatever is asked: system message, examples, schema, bounds."""
     return request("", "", NAMES).key[:12]

@@ -8,13 +8,12 @@ words as baseline. A value is *expected* where the Fashion catalogue lists it an
 (:mod:`experiments.hand_labels`). The usual five counts of extraction:
 
 - correct, wrong, missed: a value is expected; the reader gives it, another, none;
-- invented: none is expected, and what the reader gives does not stand in the text;
-- rightly empty: none is expected, none is given.
+- invented: none is expected, and what the reader gives does not stand in the text; of a text
+  labelled by hand, which is labelled completely, whatever is given;
+- rightly empty: none is expected, none is given; unlisted: the text states it, the catalogue does
+  not list it (a second pattern, the lining's fabric), so it can be judged neither way.
 
-What a text states beyond the catalogue (a second pattern, the lining's fabric) can be judged
-neither right nor wrong and is counted apart, as *unlisted*. The labels made by hand are complete:
-there, whatever is given beyond them is invented. *agreement* is the strictest figure: of all values
-given where the catalogue lists any, stated or not, the share that equals it.
+*agreement*: of all values given where the catalogue lists any, stated or not, the equal share.
 
 Reads  merged_dataset.csv, <raw-dir>/fashion-dataset/styles/, H&M's articles.csv
 Writes results/attribute_extraction.csv; replies of the LLM to llm_answers.jsonl
@@ -29,21 +28,13 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from attributes import catalogue, llm, prompts, rules
+from attributes import catalogue, llm, normalize, prompts, rules
 from attributes.catalogue import ATTRIBUTES, ListedValue
 from attributes.llm_cache import ReplyCache, ask_missing
-from attributes.normalize import (
-    NOTHING,
-    Mention,
-    find_mentions,
-    mentions_of_words,
-    singular,
-    spell_brand,
-)
+from attributes.normalize import NOTHING, Mention
 from attributes.reader import ground, grounded_values
 from common import artifacts, cli
 from common.product_table import read_table
-from common.results import aligned
 from experiments import hand_labels
 
 STAGE = "attribute_extraction"
@@ -56,11 +47,8 @@ log = logging.getLogger(__name__)
 def main() -> None:
     parser = cli.parser(__doc__)
     llm.add_arguments(parser, limit=True)
-    parser.add_argument(
-        "--hand-labelled",
-        metavar="PATH",
-        help="folder of the downloads that hold the H&M products labelled by hand (--raw-dir)",
-    )
+    text = "folder of the downloads that hold the H&M products labelled by hand (--raw-dir)"
+    parser.add_argument("--hand-labelled", metavar="PATH", help=text)
     args = cli.parse(parser)
     run = cli.run_config(args)
     engine = llm.load_engine(run, args.engine, args.base_url, args.parallel)
@@ -91,8 +79,7 @@ def evaluate(run: artifacts.RunConfig, engine, llm_limit: int | None, hnm_folder
     }
     if not labelled["HNM"][1]:
         print(
-            f"{hnm_folder} has none of the H&M products labelled by hand; "
-            "--hand-labelled PATH names other downloads to look in"
+            f"{hnm_folder} has no product labelled by hand; --hand-labelled names other downloads"
         )
     texts = [row[:2] for _, rows in labelled.values() for row in rows]
     by_llm = read_by_llm(texts, engine, paths.llm_store, llm_limit, spelling)
@@ -117,8 +104,7 @@ def evaluate(run: artifacts.RunConfig, engine, llm_limit: int | None, hnm_folder
     artifacts.record(path, run, {"merged": paths.merged}, time.monotonic() - started, settings)
     log.info(frame.to_string(index=False))
     columns = ["source", "reader", "n_test", "precision", "recall", "f1"]
-    total = frame.loc[frame["attribute"] == "all", columns].round(3).astype(str)
-    print(aligned([columns, *total.values.tolist()], left=2))
+    print(frame.loc[frame["attribute"] == "all", columns].round(3).to_string(index=False))
     print(f"{len(rows)} rows in {path}")
 
 
@@ -127,7 +113,7 @@ def evaluate(run: artifacts.RunConfig, engine, llm_limit: int | None, hnm_folder
 
 def read_by_rules(title: str, description: str, brands: re.Pattern, spelling: dict) -> Mentions:
     words = rules.read(title, description, brands)
-    return _comparable(find_mentions(title, description, words["brand"]), words, spelling)
+    return _comparable(normalize.find_mentions(title, description, words["brand"]), words, spelling)
 
 
 def read_by_llm(
@@ -142,10 +128,10 @@ def read_by_llm(
     with ReplyCache(store, engine.model) as replies:
         order = sorted(requests.items(), key=lambda pair: pair[1].key not in replies)
         requests = dict(order[:limit] if limit else requests)
-        ask_missing(replies, requests.values(), engine, prompts.valid)
+        ask_missing(replies, requests.values(), engine, prompts.parse)
         for text, request in requests.items():
             words, _ = grounded_values(request, replies[request.key], ". ".join(text))
-            mentions[text] = _comparable(mentions_of_words(words), words, spelling)
+            mentions[text] = _comparable(normalize.mentions_of_words(words), words, spelling)
     return mentions
 
 
@@ -154,8 +140,8 @@ def _comparable(mentions: Mentions, words: dict[str, str], spelling: dict) -> Me
     return {
         **mentions,
         "material": mentions["fabric"],
-        "brand": Mention(rules.name_key(spell_brand(brand, spelling)), brand, 0),
-        "item": Mention(singular(item), item, 0),
+        "brand": Mention(rules.name_key(normalize.spell_brand(brand, spelling)), brand, 0),
+        "item": Mention(normalize.singular(item), item, 0),
     }
 
 

@@ -2,10 +2,10 @@
 
     python -m experiments.attribute_features --data-dir data/kaggle14k --raw-dir PATH
 
-One linear classifier per task (training and test rows of both sources) learns from the embeddings
-of picture and listing text; then also from the attributes: as categories (``normal_*``, one-hot)
-and as text (the embedding of ``llm_text``). Beside these: the attributes alone, and the picture
-with and without them, since the listing's text already says what was read out of it.
+One linear classifier per task learns from the embeddings of picture and listing text; then also
+from the attributes: as categories (``normal_*``, one-hot) and as text (the embedding of
+``llm_text``). Beside these: the attributes alone, and the picture with and without them, since the
+listing's text already says what was read out of it.
 
 Reads  dataset_with_llm.csv, img_emb.npy, wrd_emb.npy
 Writes results/attribute_features.csv, rows as of any classification
@@ -46,10 +46,8 @@ def categories(table: pd.DataFrame, train: np.ndarray) -> np.ndarray:
 
     Scaled so that a row of all attributes is as long as an embedding.
     """
-    # Of fibres there are percentages; ``fabric`` says the same in few values.
-    columns = [column for name, column in COLUMNS.items() if name != "fibres"]
     parts = []
-    for column in columns:
+    for column in (column for name, column in COLUMNS.items() if name != "fibres"):  # percentages
         counts = table[column].iloc[train].value_counts()
         values = sorted(value for value in counts.index[counts >= RAREST] if value)
         codes = pd.Index(values).get_indexer(table[column])

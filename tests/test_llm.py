@@ -44,7 +44,7 @@ def test_long_and_foreign_texts_fit_the_context(smollm2):
     texts = ["soft cotton " * 5000, "🧥👗" * 500, "綿のシャツ" * 500, "", "\x00\x07"]
     requests = [prompts.request("Top", text, ("item", "other")) for text in texts]
     replies = dict(smollm2(requests))
-    assert all(prompts.valid(reply) for reply in replies.values())
+    assert all(prompts.parse(reply) for reply in replies.values())
 
 
 def test_weights_that_cannot_be_had(tmp_path):
@@ -124,7 +124,7 @@ def test_llama_cpp_served_over_http_answers_in_the_schema(smollm2, monkeypatch):
     assert "SmolLM2" in engine.model
     replies = dict(engine(REQUESTS))
     assert set(replies) == set(REQUESTS)
-    assert all(prompts.valid(reply) or reply.cut for reply in replies.values())
+    assert all(prompts.parse(reply) or reply.cut for reply in replies.values())
 
 
 @pytest.fixture
@@ -212,11 +212,11 @@ def test_a_server_that_dies_costs_no_finished_answer(serve, tmp_path, monkeypatc
         ReplyCache(path, engine.model) as answers,
         pytest.raises(StageError, match="answers so far are kept"),
     ):
-        ask_missing(answers, REQUESTS[:2], engine, prompts.valid)
+        ask_missing(answers, REQUESTS[:2], engine, prompts.parse)
     url, seen = serve(chat('{"item":"Wallet"}'))
     engine = llm.OpenAICompatible(url, "m", 1)
     with ReplyCache(path, engine.model) as answers:
-        counts = ask_missing(answers, REQUESTS[:2], engine, prompts.valid)
+        counts = ask_missing(answers, REQUESTS[:2], engine, prompts.parse)
     assert (counts["known"], counts["asked"], len(seen)) == (1, 1, 1)
 
 
@@ -225,7 +225,7 @@ def test_garbage_is_asked_once_more_then_set_aside(serve, tmp_path, garbage):
     url, seen = serve(garbage, garbage)
     engine = llm.OpenAICompatible(url, "m", 1)
     with ReplyCache(tmp_path / "answers.jsonl", engine.model) as answers:
-        counts = ask_missing(answers, REQUESTS[:1], engine, prompts.valid)
+        counts = ask_missing(answers, REQUESTS[:1], engine, prompts.parse)
     assert (counts["retried"], counts["invalid"], len(seen)) == (1, 1, 2)
     assert seen[1][1]["temperature"] > 0
 
@@ -249,15 +249,15 @@ def test_nothing_is_asked_twice(tmp_path):
     path = tmp_path / "answers.jsonl"
     engine = fake_engine()
     with ReplyCache(path, "m") as answers:
-        counts = ask_missing(answers, [*REQUESTS, *REQUESTS], engine, prompts.valid)
+        counts = ask_missing(answers, [*REQUESTS, *REQUESTS], engine, prompts.parse)
     assert (counts["asked"], len(engine.asked)) == (3, 3)
     with ReplyCache(path, "m") as answers:
-        counts = ask_missing(answers, REQUESTS, engine, prompts.valid)
+        counts = ask_missing(answers, REQUESTS, engine, prompts.parse)
         assert answers[REQUESTS[0].key] == GOOD
     assert (counts["known"], counts["asked"], len(engine.asked)) == (3, 0, 3)
     with ReplyCache(path, "another model") as answers:
         assert len(answers) == 0
-        ask_missing(answers, REQUESTS, engine, prompts.valid)
+        ask_missing(answers, REQUESTS, engine, prompts.parse)
     with ReplyCache(path, "m") as answers:
         assert len(answers) == 3
 
@@ -265,13 +265,13 @@ def test_nothing_is_asked_twice(tmp_path):
 def test_a_changed_prompt_asks_anew_and_keeps_the_old_answers(tmp_path, monkeypatch):
     path = tmp_path / "answers.jsonl"
     with ReplyCache(path, "m") as answers:
-        ask_missing(answers, REQUESTS, fake_engine(), prompts.valid)
+        ask_missing(answers, REQUESTS, fake_engine(), prompts.parse)
     old = {request.key for request in REQUESTS}
     before = prompts.prompt_id()
     monkeypatch.setattr(prompts, "_SYSTEM", "Say what it is.")
     assert prompts.prompt_id() != before
     with ReplyCache(path, "m") as answers:
-        counts = ask_missing(answers, REQUESTS, fake_engine(), prompts.valid)
+        counts = ask_missing(answers, REQUESTS, fake_engine(), prompts.parse)
         assert (counts["known"], counts["asked"]) == (0, len(REQUESTS))
         assert all(key in answers for key in old)
 
@@ -279,7 +279,7 @@ def test_a_changed_prompt_asks_anew_and_keeps_the_old_answers(tmp_path, monkeypa
 def test_cut_replies_count_and_are_kept(tmp_path):
     engine = fake_engine(Reply('{"item":"Shirt","other":"poc', cut=True))
     with ReplyCache(tmp_path / "answers.jsonl", "m") as answers:
-        counts = ask_missing(answers, REQUESTS, engine, prompts.valid)
+        counts = ask_missing(answers, REQUESTS, engine, prompts.parse)
     assert (counts["cut"], counts["retried"], counts["invalid"]) == (3, 0, 0)
 
 
@@ -356,7 +356,7 @@ def slow(requests, retry=False):
 
 requests = [prompts.request(str(number), "", ("item",)) for number in range(400)]
 with ReplyCache(Path(sys.argv[1]), "m") as answers:
-    ask_missing(answers, requests, slow, prompts.valid)
+    ask_missing(answers, requests, slow, prompts.parse)
 """
 
 
