@@ -38,8 +38,11 @@ def fit_prices(way: str, model: str, dataset: Dataset, columns: list[str], devic
     torch.zeros(1, device=device)  # a GPU's start is nobody's training
     scores = score(fit_price(MODELS[model][way], task, 0, device), task)
     errors = {name: scores[name] for name in ("mae", "mdape")}
-    shown = {name: scores[name] for name in ("n_test", "fit_seconds")}
-    return {"n_train": len(task.train), **shown, "errors": errors}
+    return {
+        "n_train": len(task.train),
+        "fit_seconds": scores["fit_seconds"],
+        "errors": errors,
+    }
 
 
 def fit_fusion(way: str, dataset: Dataset, device: str) -> dict:
@@ -60,8 +63,7 @@ def fit_fusion(way: str, dataset: Dataset, device: str) -> dict:
     logits = predict(network, batches(test, None, False, 0), device)
     wrong = [np.mean(logits[task].argmax(1) != y[test]) for task, (y, _) in targets.items()]
     errors = {"error": float(np.mean(wrong))}
-    n_train, n_test = len(train), len(test)
-    return {"n_train": n_train, "n_test": n_test, "fit_seconds": history.seconds, "errors": errors}
+    return {"n_train": len(train), "fit_seconds": history.seconds, "errors": errors}
 
 
 def measure(options: Options) -> Figures:

@@ -1,5 +1,8 @@
-"""Runs the stage scripts as a person would."""
+"""Runs the stage scripts as a person would, or in the process of the tests where that does."""
 
+import contextlib
+import io
+import runpy
 import signal
 import subprocess
 import sys
@@ -24,6 +27,20 @@ def run_stage(script: str, *arguments: object, timeout: float = 600, **options):
     return subprocess.run(
         command, cwd=ROOT, capture_output=True, text=True, timeout=timeout, check=False, **options
     )
+
+
+def run_here(script: str, *arguments: object) -> subprocess.CompletedProcess:
+    """As `run_stage`, in this process, which has imported most of what a stage imports."""
+    out, error, argv, code = io.StringIO(), io.StringIO(), sys.argv, 0
+    sys.argv = [script, *map(str, arguments)]
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+            runpy.run_path(str(ROOT / script), run_name="__main__")
+    except SystemExit as end:
+        code = end.code
+    finally:
+        sys.argv = argv
+    return subprocess.CompletedProcess(script, code, out.getvalue(), error.getvalue())
 
 
 def start_stage(script: str, *arguments: object, **options) -> subprocess.Popen:

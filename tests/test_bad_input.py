@@ -13,7 +13,7 @@ import zlib
 import numpy as np
 import pandas as pd
 import pytest
-from shell import run_stage, start_stage
+from shell import run_here, run_stage, start_stage
 
 from common.artifacts import FASHION_FOLDER, HNM_FOLDER
 from common.product_table import read_table
@@ -98,7 +98,7 @@ SPOILED = {
 def test_a_download_that_cannot_be_used_is_refused(case, raw, tmp_path):
     spoil, line = SPOILED[case]
     spoil(raw / HNM_FOLDER, raw / FASHION_FOLDER)
-    done = run_stage(STAGE_1, "--data-dir", tmp_path / "data", "--raw-dir", raw)
+    done = run_here(STAGE_1, "--data-dir", tmp_path / "data", "--raw-dir", raw)
     assert re.search(line, refused(done))
     assert not (tmp_path / "data" / "merged_dataset.csv").exists()
 
@@ -244,7 +244,7 @@ def test_clusters_of_other_products_are_refused(data, sample_raw):
         data / "clusters.csv", index=False
     )
     flags = ("--experiment", "cluster", "--features", "study")
-    line = refused(run_stage(PRICE, "--data-dir", data, "--raw-dir", sample_raw, *flags))
+    line = refused(run_here(PRICE, "--data-dir", data, "--raw-dir", sample_raw, *flags))
     assert "clusters.csv" in line
     assert "python clustering_DEC.py" in line
 
@@ -254,19 +254,19 @@ def test_a_table_of_another_data_set_is_refused(data, sample_raw):
     table = read_table(data / "merged_dataset.csv")
     table["price_usd"] += 1
     table.to_csv(data / "merged_dataset.csv", index=False)
-    line = refused(run_stage(PRICE, "--data-dir", data, "--raw-dir", sample_raw, *QUICK_PRICE))
+    line = refused(run_here(PRICE, "--data-dir", data, "--raw-dir", sample_raw, *QUICK_PRICE))
     assert "dataset_with_llm.csv" in line
     assert f"python {STAGE_1}" in line
 
 
 def test_raw_files_that_went_away_are_refused(data, tmp_path):
-    line = refused(run_stage(PRICE, "--data-dir", data, "--raw-dir", tmp_path / "absent"))
+    line = refused(run_here(PRICE, "--data-dir", data, "--raw-dir", tmp_path / "absent"))
     assert "absent" in line
 
 
 def test_an_empty_artefact_is_refused(data, sample_raw):
     (data / "dataset_with_llm.csv").write_text("")
-    line = refused(run_stage(PRICE, "--data-dir", data, "--raw-dir", sample_raw, *QUICK_PRICE))
+    line = refused(run_here(PRICE, "--data-dir", data, "--raw-dir", sample_raw, *QUICK_PRICE))
     assert "dataset_with_llm.csv" in line
 
 

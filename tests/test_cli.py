@@ -7,7 +7,7 @@ from pathlib import Path
 from unittest.mock import ANY
 
 import pytest
-from shell import ROOT, STAGES, run_stage
+from shell import ROOT, STAGES, run_here, run_stage
 
 from common import cli, presets
 from common.artifacts import RunConfig, StageError
@@ -41,7 +41,7 @@ def test_help_answers_without_loading_anything_heavy(script):
 
 @pytest.mark.parametrize("script", STAGES)
 def test_a_missing_input_is_one_line_that_says_what_to_do(script, tmp_path):
-    done = run_stage(script, "--data-dir", tmp_path / "data")
+    done = run_here(script, "--data-dir", tmp_path / "data")
     assert done.returncode == 2, done.stderr
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1, done.stderr
