@@ -99,7 +99,7 @@ def fit_best(classifiers: list, inputs: np.ndarray, truth: np.ndarray, split: np
         return None, None
     for classifier in classifiers:
         classifier.fit(inputs[train], truth[train])
-    scores = [each.score(inputs[validation], truth[validation]) for each in classifiers]
+    scores = [model.score(inputs[validation], truth[validation]) for model in classifiers]
     return classifiers[int(np.argmax(scores))], validation
 
 

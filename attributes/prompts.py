@@ -164,10 +164,10 @@ def _shortened(text: str, most: int) -> tuple[str, bool]:
     # Quotes would end the quotation; angle brackets could pass for the chat's own marks.
     fit = (" " if mark in '"“”<>|\\' or not mark.isprintable() else mark for mark in text)
     plain = " ".join("".join(fit).split())
-    seen = plain.encode("utf-8", "ignore")[:most].decode("utf-8", "ignore")
-    if len(seen) == len(plain):
+    beginning = plain.encode("utf-8", "ignore")[:most].decode("utf-8", "ignore")
+    if len(beginning) == len(plain):
         return plain, False
-    return seen.rsplit(" ", 1)[0], True
+    return beginning.rsplit(" ", 1)[0], True
 
 
 def _quoted(title: str, description: str) -> dict[str, str]:

@@ -40,8 +40,8 @@ def gaps(words: Mapping[str, str], house_brand: bool) -> tuple[str, ...]:
 
     A catalogue that has one house brand does not name it in its texts.
     """
-    asked = GAP_ATTRIBUTES[1:] if house_brand else GAP_ATTRIBUTES
-    return tuple(name for name in asked if not words[name])
+    names = GAP_ATTRIBUTES[1:] if house_brand else GAP_ATTRIBUTES
+    return tuple(name for name in names if not words[name])
 
 
 def ground(value: str, text: str) -> tuple[str, list[str]]:
