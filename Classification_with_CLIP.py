@@ -35,13 +35,14 @@ def main():
     from common import dataset
     from common.labels import clip_fusion
     from common.labels.multitask import run_models
-    from common.labels.tuning import search_networks
+    from common.labels.tuning import network_objective, search
 
     data = dataset.load(run)
     fusion = clip_fusion.clip_fusion(data.image, data.text, args.criterion)
     if args.tune:
         suggest = partial(clip_fusion.suggest_model, fusion)
-        search_networks(run, STAGE, data, args.tune, suggest, fusion.name, clip_fusion.IN_USE)
+        objective = network_objective(run.device, suggest, args.criterion)
+        search(run, STAGE, data, args.tune, fusion.name, objective, clip_fusion.IN_USE)
         return
     models = [fusion, *clip_fusion.single_modality(fusion)]
     if args.criterion == "cross-entropy":

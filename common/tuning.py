@@ -6,14 +6,10 @@ Akiba et al., "Optuna: A next-generation hyperparameter optimization framework",
 from collections.abc import Callable
 from pathlib import Path
 
-import optuna
-from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend
-
 
 def search(
     name: str,
-    objective: Callable[[optuna.Trial], float],
+    objective: Callable[[object], float],
     trials: int,
     path: Path,
     seed: int = 0,
@@ -28,7 +24,7 @@ def search(
     study = _study(name, path, seed)
     if first:
         study.enqueue_trial(first, skip_if_exists=True)
-    done = len(study.get_trials(deepcopy=False, states=[optuna.trial.TrialState.COMPLETE]))
+    done = len(_complete(study))
     if done < trials:
         study.optimize(objective, n_trials=trials - done, show_progress_bar=True)
     print(f"{name}: best of {max(done, trials)} trials {study.best_value:.5g} {study.best_params}")
@@ -37,21 +33,27 @@ def search(
 
 def finished(name: str, path: Path) -> list[dict]:
     """Every finished trial of a search: its ``value``, settings, and what the objective noted."""
-    trials = _study(name, path).get_trials(states=[optuna.trial.TrialState.COMPLETE])
     return [
         {"trial": trial.number, "value": trial.value, "seconds": trial.duration.total_seconds()}
         | trial.params
         | trial.user_attrs
-        for trial in trials
+        for trial in _complete(_study(name, path))
     ]
 
 
-def _study(name: str, path: Path, seed: int = 0) -> optuna.Study:
+def _complete(study) -> list:
+    return [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "COMPLETE"]
+
+
+def _study(name: str, path: Path, seed: int = 0):
+    import optuna
+    from optuna.storages.journal import JournalFileBackend
+
     path.parent.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     return optuna.create_study(
         study_name=name,
-        storage=JournalStorage(JournalFileBackend(str(path))),
+        storage=optuna.storages.JournalStorage(JournalFileBackend(str(path))),
         sampler=optuna.samplers.TPESampler(seed=seed, multivariate=True),
         load_if_exists=True,
     )

@@ -17,7 +17,7 @@ from common.embed.encoders import cnn_tower, image_features
 from common.embed.images import Pixels, decode, worker_count
 from common.embed.models import load_cnn
 from common.labels.multitask import Model, array_batches, run_models
-from common.labels.tuning import search_networks
+from common.labels.tuning import network_objective, search
 from common.runtime import let_others_first
 from common.training import TrainConfig, torch_device
 
@@ -71,9 +71,8 @@ def run_cnn(
             return make(name, partial(network, backbone.dim, **head), batches, config)
 
         if trials:
-            search_networks(
-                run, stage, data, trials, lambda trial: frozen(*suggest(trial)), name, IN_USE
-            )
+            objective = network_objective(run.device, lambda t: frozen(*suggest(t)), criterion)
+            search(run, stage, data, trials, name, objective, IN_USE)
             return
         model = frozen(HEAD, FROZEN)
     # Both recipes, so that the rows of one stay where the other is run.
@@ -102,14 +101,9 @@ class PhotoBatches:
 
     def __init__(self, files, pixels: Pixels, others, rows, targets, shuffle: bool, seed: int):
         self.shuffle, self.seed, self.epoch, self.pixels = shuffle, seed, 0, pixels
-        height, width = pixels.height, pixels.width
-        shape = width / height
-        augment = v2.Compose(
-            [
-                v2.RandomHorizontalFlip(),
-                v2.RandomResizedCrop((height, width), (0.7, 1.0), (0.9 * shape, 1.1 * shape)),
-            ]
-        )
+        size, shape = (pixels.height, pixels.width), pixels.width / pixels.height
+        crop = v2.RandomResizedCrop(size, (0.7, 1.0), (0.9 * shape, 1.1 * shape))
+        augment = v2.Compose([v2.RandomHorizontalFlip(), crop])
         self.photos = _Photos(files, pixels, others, rows, targets, augment if shuffle else None)
         # A batch of one row has no variance for batch norm.
         self.drop_last = shuffle and len(rows) > FINETUNED.batch_size

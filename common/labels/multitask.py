@@ -186,8 +186,8 @@ def _fit_and_predict(
                 yield Prediction(argmax, task, seconds, y_pred=z.argmax(axis=1))
             else:
                 scaled = (part[task] / temperature[task] for part in (logits, validation))
-                proba, seen = (softmax(part, axis=1) for part in scaled)
-                yield Prediction(name, task, seconds, proba, validation_proba=seen)
+                proba, validation_proba = (softmax(part, axis=1) for part in scaled)
+                yield Prediction(name, task, seconds, proba, validation_proba=validation_proba)
 
 
 def loss(criterion: str) -> Callable:

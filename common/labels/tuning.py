@@ -50,39 +50,29 @@ def search(
     results.finish()
 
 
-def search_networks(
-    run: RunConfig,
-    stage: str,
-    data: Dataset,
-    trials: int,
-    suggest: Callable[[object], Model],
-    name: str,
-    first: dict,
-) -> None:
-    """A search over networks; `suggest` builds a model of an Optuna trial.
+def network_objective(
+    device_name: str, suggest: Callable[[object], Model], criterion: str
+) -> Callable[[object, Split], float]:
+    """An objective for `search`; `suggest` builds a model with the settings of an Optuna trial.
 
     Where a network also predicts for listings that lack a part, half of the value is theirs.
     """
-    device = torch_device(run.device)
+    if criterion != "cross-entropy":
+        raise StageError("--tune judges probabilities: leave out --criterion study")
+    device = torch_device(device_name)
 
     def objective(trial, split):
         model = suggest(trial)
-        if model.criterion != "cross-entropy":
-            raise StageError("--tune judges probabilities: leave out --criterion study")
         network, history, _ = train(model, split, device)
         trial.set_user_attr("fit_seconds", history.seconds)
         trial.set_user_attr("best_epoch", history.best_epoch)
-        losses = [
-            judge(
-                trial,
-                split,
-                predict(network, batches(split.validation, None, False, split.seed), device),
-            )
-            for batches in (*model.also.values(), model.batches)  # the last sets the trial's scores
-        ]
+        losses = []
+        for batches in (*model.also.values(), model.batches):  # the last sets the trial's scores
+            logits = predict(network, batches(split.validation, None, False, split.seed), device)
+            losses.append(judge(trial, split, logits))
         return float(np.mean([losses[-1], np.mean(losses[:-1] or losses)]))
 
-    search(run, stage, data, trials, name, objective, first)
+    return objective
 
 
 def judge(trial, split: Split, logits: dict[str, np.ndarray]) -> float:
