@@ -96,9 +96,9 @@ def test_each_class_of_the_mixed_experiment_has_its_scores(data, finished):
 def test_fusion_learns_and_a_missing_text_costs_only_what_it_told(finished):
     _, table = finished
     for task in dataset.TASKS:
-        said = {"experiment": "mixed", "task": task}
-        majority = pick(table, model="Majority", **said)["accuracy"]
-        whole = pick(table, model="Fusion", **said)["accuracy"]
+        key = {"experiment": "mixed", "task": task}
+        majority = pick(table, model="Majority", **key)["accuracy"]
+        whole = pick(table, model="Fusion", **key)["accuracy"]
         assert whole > 0.9 > majority
     blind = {"experiment": "mixed", "model": "Fusion, no text"}
     assert pick(table, task="category", **blind)["accuracy"] > 0.85
@@ -116,20 +116,22 @@ def test_majority_is_the_commonest_training_class(data, finished):
     assert native["n_test"] == data.table["usage_is_native"][test].sum()
 
 
-def test_the_network_kept_gives_the_same_answers(data, finished):
+def test_the_saved_network_gives_the_same_answers(data, finished):
     folder, table = finished
     path = folder / "models" / "fusion_mixed_seed_0.safetensors"
-    said = read_config(path)
-    network = load_state(getattr(networks, said["network"])(**said["arguments"]), path).eval()
+    description = read_config(path)
+    network = load_state(
+        getattr(networks, description["network"])(**description["arguments"]), path
+    ).eval()
     test = dataset.sides(data.table)[2]
     with torch.no_grad():
         logits = network(torch.from_numpy(data.image[test]), torch.from_numpy(data.text[test]))
     for task, z in logits.items():
-        named = np.array(said["classes"][task])[z.argmax(dim=1)]
+        named = np.array(description["classes"][task])[z.argmax(dim=1)]
         right = (named == data.table[dataset.TASKS[task][0]].to_numpy()[test]).mean()
         row = pick(table, experiment="mixed", task=task, model="Fusion")
         assert row["accuracy"] == pytest.approx(right, abs=1e-6)
-    assert len(said["history"]["train_loss"]) == CONFIG.epochs
+    assert len(description["history"]["train_loss"]) == CONFIG.epochs
 
 
 def test_the_figures_are_those_of_the_best_model_unless_all_are_asked_for(finished):
@@ -184,13 +186,13 @@ def test_a_second_run_computes_nothing_and_a_second_seed_only_itself(data, finis
 
 def test_the_studys_criterion_is_read_twice_from_the_same_weights(data, copied):
     table = run(data, copied, "study")
-    said = {"experiment": "mixed", "task": "usage"}
-    exact = pick(table, model="Fusion (study criterion)", **said)
-    argmax = pick(table, model="Fusion (study criterion, argmax)", **said)
+    key = {"experiment": "mixed", "task": "usage"}
+    exact = pick(table, model="Fusion (study criterion)", **key)
+    argmax = pick(table, model="Fusion (study criterion, argmax)", **key)
     assert exact["accuracy"] <= argmax["accuracy"]
     assert exact["fit_seconds"] == argmax["fit_seconds"]
     assert math.isnan(exact["ece"])
-    assert pick(table, model="Fusion", **said)["accuracy"] > 0.9  # the other rows are still there
+    assert pick(table, model="Fusion", **key)["accuracy"] > 0.9  # the other rows are still there
 
 
 def test_exact_match_names_a_class_only_if_exactly_one_passes():
