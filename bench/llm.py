@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import gguf  # noqa: F401 - transformers reads the weights through it
 import pandas as pd
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
@@ -86,8 +87,6 @@ def requests_for_everything(table: pd.DataFrame) -> list[prompts.Request]:
 
 
 def weights() -> Path:
-    import gguf  # noqa: F401 - transformers reads the weights through it
-
     return Path(presets.llm_source("embedded"))
 
 
