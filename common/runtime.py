@@ -80,6 +80,16 @@ def heed_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@contextlib.contextmanager
+def interrupts_left_to_parent() -> Iterator[None]:
+    """Worker processes that are started inside it ignore Ctrl-C, which ends their parent."""
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
 class Progress:
     """How far long work has come: a bar on a terminal, elsewhere a line every half minute.
 

@@ -1,10 +1,16 @@
 """Both layouts as Kaggle ships them, and as they arrive broken."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pandas as pd
 import pytest
+from shell import ROOT
 
 from common.artifacts import FASHION_FOLDER, HNM_FOLDER, StageError
 from common.merge import sources
@@ -184,6 +190,38 @@ def test_missing_parts_of_the_fashion_download(fashion, tmp_path):
     (folder / "styles.csv").write_text(HEADER + "\n\n")
     with pytest.raises(StageError, match="holds no product"):
         sources.read_styles(folder)
+
+
+def test_ctrl_c_ends_the_workers_without_a_word(fashion):
+    lines = [LINE.format(id=number, name="tee") for number in range(2000)]
+    folder = fashion(*lines)
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from common import cli\n"
+        "from common.merge.sources import read_styles\n"
+        "def main():\n"
+        "    print('reading', flush=True)\n"
+        "    while True:\n"
+        "        read_styles(Path(sys.argv[1]))\n"
+        "if __name__ == '__main__':\n"
+        "    cli.run(main)\n"
+    )
+    (folder / "stage.py").write_text(code)
+    with subprocess.Popen(
+        [sys.executable, str(folder / "stage.py"), str(folder)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as child:
+        child.stdout.readline()
+        time.sleep(1)  # the workers are starting, or at work
+        os.killpg(child.pid, signal.SIGINT)
+        error = child.communicate(timeout=60)[1]
+    assert child.returncode == 130
+    assert error == "interrupted; the same command goes on from here\n"
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"data": []}', '{"data": {"id": 1}}', "\0"])

@@ -212,7 +212,8 @@ def _read_details(folder: Path, ids: Iterable[str]) -> list[dict]:
     # Spawned, not forked: DuckDB and torch may already have threads here.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(runtime.cpu_count(), mp_context=context) as pool:
-        details = pool.map(read_detail, paths, chunksize=256)
+        with runtime.interrupts_left_to_parent():
+            details = pool.map(read_detail, paths, chunksize=256)
         return list(runtime.Progress(details, "reading styles/*.json", len(paths), "files"))
 
 
