@@ -54,9 +54,8 @@ def load_clip(run: RunConfig, device: torch.device) -> Clip:
     ``fashion-lite`` is loaded as it lies, aligned, in ``<data-dir>/models/fashion-lite``, where
     ``python -m common.embed`` or the first stage that needs embeddings puts it.
     """
-    chosen = getattr(run, "clip", None)
-    name = presets.clip_name(run.preset, chosen)
-    identity = presets.clip_identity(run.preset, chosen)
+    name = presets.clip_name(run.preset, run.clip)
+    identity = presets.clip_identity(run.preset, run.clip)
     if name == presets.FASHION_LITE:
         folder = run.paths.model(presets.FASHION_LITE)
         if not (folder / "open_clip_config.json").exists():
