@@ -1,27 +1,49 @@
-"""Rules that hold for every file: what is imported, what is pinned, what must not be in it."""
+"""Rules that hold for every file: what imports what, what is pinned, what must not be in it."""
 
 import ast
+import functools
+import graphlib
 import importlib.metadata
 import re
 import sys
 from pathlib import Path
 
 import pytest
-from shell import ROOT, STAGES
+from shell import ROOT
 
-PACKAGES = ("attributes", "common", "experiments", "pricing", "reports", "sample")
+# The doors: what a package may import besides itself. Nothing imports a stage or bench, and only
+# itself imports experiments.
+DOORS = {
+    "common": set(),
+    "attributes": {"common"},
+    "sample": {"common"},
+    "pricing": {"common", "attributes"},
+    "experiments": {"common", "attributes", "pricing", "sample"},
+    "reports": {"common", "attributes", "pricing", "sample"},
+    "bench": {"common", "attributes", "pricing", "sample"},
+}
+STAGE = {"common", "attributes", "pricing"}
+PACKAGES = tuple(DOORS)
 MODULES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
-SCRIPTS = [ROOT / name for name in (*STAGES, "app.py")]
+SCRIPTS = sorted(ROOT.glob("*.py"))
 TESTS = sorted((ROOT / "tests").glob("*.py"))
-BENCHES = sorted((ROOT / "bench").glob("*.py"))
 TOOLS = {"pytest", "pytest-xdist", "ruff"}
 REQUIREMENTS = ("requirements.txt", "requirements-nodeps.txt")
 
 
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
 def imported(path: Path) -> set[str]:
-    """Absolute module names that a file imports, anywhere in it."""
+    """Absolute names of the modules, and of the symbols in them, that a file imports anywhere."""
     names = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -34,11 +56,41 @@ def pins(path: Path) -> dict[str, str]:
     return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
 
 
-def test_common_imports_no_stage_and_no_stage_imports_a_stage():
-    stages = {Path(name).stem for name in STAGES}
-    for path in [*MODULES, *SCRIPTS]:
-        roots = {name.split(".")[0] for name in imported(path)}
-        assert not roots & (stages - {path.stem}), path.name
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_imports_only_what_lies_below_it(package):
+    first_party = {*PACKAGES, *(path.stem for path in SCRIPTS)}
+    for path in (ROOT / package).rglob("*.py"):
+        roots = {name.split(".")[0] for name in imported(path)} & first_party
+        assert roots <= {package, *DOORS[package]}, path.relative_to(ROOT)
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=lambda path: path.name)
+def test_a_stage_imports_packages_and_no_stage(path):
+    first_party = {*PACKAGES, *(script.stem for script in SCRIPTS)}
+    assert {name.split(".")[0] for name in imported(path)} & first_party <= STAGE
+
+
+def test_no_import_goes_in_a_circle():
+    files = {module_name(path): path for path in [*MODULES, *SCRIPTS]}
+
+    def room(name: str) -> str:
+        """A package, or one of common's; what lies at common's root and what is run stand alone."""
+        if name.endswith(".__main__"):
+            return name
+        return ".".join(name.split(".")[: 2 if name.startswith("common.") else 1])
+
+    modules = {name: imported(path) & (files.keys() - {name}) for name, path in files.items()}
+    rooms: dict[str, set[str]] = {}
+    for name, imports in modules.items():
+        rooms.setdefault(room(name), set()).update(map(room, imports))
+    for graph in (modules, {name: others - {name} for name, others in rooms.items()}):
+        # A package's empty __init__ is imported by everything in it, and imports nothing.
+        list(graphlib.TopologicalSorter(graph).static_order())
+
+
+def test_inits_are_empty_so_that_help_answers_at_once():
+    for path in MODULES:
+        assert path.name != "__init__.py" or not path.read_text("utf-8"), path
 
 
 @pytest.mark.parametrize("path", [*MODULES, *SCRIPTS], ids=lambda path: path.name)
@@ -52,9 +104,9 @@ def test_nothing_is_unpickled(path):
 
 def test_every_import_is_pinned_and_every_pin_is_imported():
     of_module = importlib.metadata.packages_distributions()
-    files = [*MODULES, *SCRIPTS, *TESTS, *BENCHES]
+    files = [*MODULES, *SCRIPTS, *TESTS]
     roots = {name.split(".")[0] for path in files for name in imported(path)}
-    roots -= {*PACKAGES, "bench", *sys.stdlib_module_names, *(path.stem for path in files)}
+    roots -= {*PACKAGES, *sys.stdlib_module_names, *(path.stem for path in files)}
     used = {
         re.sub(r"[-_.]+", "-", package).lower()
         for root in roots
@@ -80,7 +132,8 @@ def test_what_is_installed_is_what_is_pinned():
 
 def test_no_file_holds_a_place_of_the_machine_it_was_written_on():
     texts = [*MODULES, *SCRIPTS, *TESTS, *ROOT.glob("*.md"), *ROOT.glob("*.txt")]
-    texts += [*(ROOT / "data" / "results").rglob("*.*"), ROOT / "Makefile", ROOT / "pyproject.toml"]
+    texts += [*(ROOT / "data" / "results").rglob("*.*"), *(ROOT / "docs").rglob("*.md")]
+    texts += [ROOT / "Makefile", ROOT / "pyproject.toml"]
     for path in texts:
         if path != Path(__file__).resolve():
             text = path.read_text("utf-8")
@@ -89,4 +142,4 @@ def test_no_file_holds_a_place_of_the_machine_it_was_written_on():
 
 @pytest.mark.parametrize("path", [m for m in MODULES if m.name != "__init__.py"], ids=str)
 def test_every_module_says_what_it_is_for(path):
-    assert ast.get_docstring(ast.parse(path.read_text("utf-8")))
+    assert ast.get_docstring(parsed(path))
