@@ -26,6 +26,7 @@ from pathlib import Path
 from attributes import llm
 from common import cli
 from common.artifacts import StageError
+from pricing.strings import reason, usd
 
 
 def arguments():
@@ -79,8 +80,6 @@ def main() -> None:
 
 def print_estimate(estimate, training: dict) -> None:
     """Prints a PriceEstimate as lines of the terminal's width, the price first."""
-    from pricing.strings import reason, usd
-
     low, high = usd(estimate.low_usd or 0), usd(estimate.high_usd or 0)
     rows = [("price", f"{usd(estimate.price_usd or 0)}, 90 % range {low} to {high}")]
     if estimate.refusal:
