@@ -51,13 +51,16 @@ def main() -> None:
     if args.adopt and not args.data_dir:
         parser.error("--adopt goes with --data-dir")
 
-    from reports import html, write
-    from reports.runs import adopt
-
     if args.data_dir and not args.adopt:
-        path = html.write_report(Paths(args.data_dir, args.raw_dir))
+        from reports.html import write_report
+
+        path = write_report(Paths(args.data_dir, args.raw_dir))
         print(f"report of the run: {path} (open it in a browser)")
         return
+
+    from reports import write
+    from reports.runs import adopt
+
     if args.adopt:
         name = args.data_dir.resolve().name
         adopt(args.data_dir, write.KEPT / name)

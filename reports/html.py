@@ -11,8 +11,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from common.artifacts import Paths, StageError, atomic
+from common.artifacts import Paths, RunConfig, StageError, atomic
 from common.product_table import read_table
+from pricing.predictor import ListingInput, PriceEstimate, PricePredictor
+from pricing.strings import reason
 from reports.runs import RunResults, above_ceiling, adopt, read_run
 from reports.tables import BASELINES, LABEL_FILES, TABLES, Rows, Table
 from reports.write import caption
@@ -226,26 +228,18 @@ def _first_with_picture(paths: Paths, products, rows) -> int | None:
     return None
 
 
-def _estimates(paths: Paths, run: RunResults, products) -> list:
-    from common import cli
-    from pricing.predictor import ListingInput, PricePredictor
-
+def _estimates(paths: Paths, run: RunResults, products) -> list[PriceEstimate]:
     preset = run.manifests.get("dataset_with_llm.csv", {}).get("preset", "embedded")
-    flags = ["--data-dir", str(paths.data), "--raw-dir", str(paths.raw), "--preset", preset]
-    predictor = PricePredictor.load(cli.run_config(cli.parse(cli.parser(""), flags)))
-    return predictor.predict(
-        [
-            ListingInput(product.title, paths.raw / product.image_path)
-            for product in products.itertuples()
-        ]
-    )
+    predictor = PricePredictor.load(RunConfig(paths, preset))
+    rows = products.itertuples()
+    return predictor.predict([ListingInput(row.title, paths.raw / row.image_path) for row in rows])
 
 
-def _card(image: Path, product, estimate) -> str:
+def _card(image: Path, product, estimate: PriceEstimate) -> str:
     uri = data_uri(image, CARD_WIDTH)
     picture = f'<img src="{uri}" alt="{escape(product.title)}">' if uri else ""
     if estimate.price_usd is None:
-        price = f"<div>no price: {escape(estimate.refusal.replace('_', ' '))}</div>"
+        price = f"<div>no price: {escape(reason('en', estimate.refusal))}</div>"
     else:
         price = (
             f'<div class="price">{estimate.price_usd:.2f} USD</div>'
