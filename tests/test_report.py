@@ -13,6 +13,7 @@ from PIL import Image
 from shell import ROOT, STAGES
 
 from common.artifacts import Paths, StageError
+from pricing.predictor import Label, PriceEstimate
 from reports import html, write
 from reports.runs import adopt, read_run
 
@@ -213,6 +214,39 @@ def test_the_report_is_one_page_that_asks_for_nothing_and_escapes_what_it_shows(
     assert '<tr class="best"><td class="">study</td><td class="">LightGBM</td>' in text
     assert '<tr class="baseline"><td class="">study</td><td class="">Median by source' in text
     assert "Left out" in text  # no models, so no priced examples
+
+
+def test_priced_examples_pass_over_broken_pictures_and_say_why_there_is_no_price(
+    finished, monkeypatch
+):
+    raw = finished / "raw"
+    raw.mkdir()
+    names = [f"{number}.jpg" for number in range(10)]
+    for name in names:
+        Image.new("RGB", (60, 80), "red").save(raw / name)
+    for broken in (1, 4):
+        (raw / names[broken]).write_bytes(b"no picture")
+    table = {"product_key": names, "title": HOSTILE, "image_path": names, "price_usd": range(1, 11)}
+    table = pd.DataFrame(table | {"split": "test"})
+    table.loc[9, "split"] = "train"
+    table.to_csv(finished / "dataset_with_llm.csv", index=False)
+
+    class Predictor:
+        def predict(self, listings):
+            assert [listing.image.name for listing in listings] == ["2.jpg", "6.jpg", "8.jpg"]
+            label = {"category": Label("Shoes", 0.9)}
+            priced = PriceEstimate(20.0, 12.5, 40.25, labels=label)
+            return [PriceEstimate(refusal="no_garment"), priced, priced]
+
+    monkeypatch.setattr(html, "EXAMPLES", 4)
+    monkeypatch.setattr(html.PricePredictor, "load", lambda run: Predictor())
+    cards = html.priced_examples(Paths(finished), read_run(finished / "results"))
+    assert cards.count('<div class="card">') == 3
+    assert "no price: " in cards
+    assert "20.00 USD" in cards
+    assert "12.50 to 40.25" in cards
+    assert "listed at 7.00 USD; Shoes" in cards
+    assert "<script" not in cards
 
 
 def test_pictures_are_scaled_down_and_a_broken_one_is_left_out(tmp_path):
