@@ -5,6 +5,7 @@ vocabulary. Whether a listing's text states such a value is decided by a plain s
 catalogue's own words, apart from any reader.
 """
 
+import csv
 import re
 from collections.abc import Iterable
 from itertools import permutations
@@ -15,53 +16,13 @@ import orjson
 
 from attributes.rules import name_key
 
-# Attribute -> its name in the catalogue, and our values, each with the catalogue's where it is not
-# the same word. Both Fabric (of clothes) and Material (of shoes and bags) are the rules' fabric.
-_FIELDS = {
-    "fabric": (
-        "Fabric",
-        "cotton=Cotton,Pure Cotton; blended=Blended,Cotton Blend,Silk Blend; polyester; synthetic; "
-        "viscose=Viscose Rayon; silk=Silk,Dupion Silk; nylon; linen; microfibre=Microfiber; wool; "
-        "bamboo",
-    ),
-    "material": (
-        "Material",
-        "synthetic leather=Synthetic Leather,Synthetic Suede,Synthetic Patent; canvas; "
-        "synthetic=Synthetic,PU,PVC; leather; polyester; mesh; cotton; suede; nylon; acrylic",
-    ),
-    "care": ("Wash Care", "machine wash; dry clean; hand wash"),
-    "fit": (
-        "Fit",
-        "regular=Regular Fit; slim=Slim Fit; skinny=Skinny Fit,Super Skinny Fit,Tight Fit; "
-        "loose=Loose Fit; tapered=Tapered Fit",
-    ),
-    "pattern": (
-        "Pattern",
-        "printed=Printed,Patterned; solid; striped; checked; self design=Self Design,Woven Design; "
-        "embellished; colourblocked; washed",
-    ),
-    "sleeve": (
-        "Sleeve Length",
-        "short=Short Sleeves; long=Long Sleeves; sleeveless=Sleeveless,No Sleeves; "
-        "three-quarter=Three-Quarter Sleeves",
-    ),
-    "neck": (
-        "Neck",
-        "round=Round Neck; polo=Polo Collar; v=V-Neck; scoop=Scoop Neck; boat=Boat Neck; "
-        "square=Square Neck; cowl=Cowl Neck; halter=Halter Neck; high=High Neck; mock=Mock Collar; "
-        "mandarin=Mandarin Collar; keyhole=Keyhole Neck; tie-up=Tie-Up Neck; off-shoulder; "
-        "one-shoulder=One Shoulder; strapless; shoulder straps; shirt collar",
-    ),
-    "length": (
-        "Length",
-        "regular; crop; ankle=Ankle Length,Above Ankle; knee=Knee Length,Above Knee; "
-        "three-quarter=Three-Fourth Length; short; long=Long,Longline; mini; maxi",
-    ),
-    "occasion": (
-        "Occasion",
-        "casual=Casual,Everyday,Daily; formal=Formal,Work; sports; ethnic; party",
-    ),
-}
+# Attribute -> its field in the catalogue, and our value by the catalogue's. Its Fabric (of clothes)
+# and Material (of shoes and bags) both are the rules' fabric.
+_FIELDS: dict[str, tuple[str, dict[str, str]]] = {}
+with Path(__file__).with_suffix(".csv").open(newline="", encoding="utf-8") as _file:
+    for _row in csv.DictReader(_file):
+        _, _values = _FIELDS.setdefault(_row["attribute"], (_row["field"], {}))
+        _values |= dict.fromkeys(_row["listed_as"].split("|"), _row["value"])
 ATTRIBUTES = ("brand", *_FIELDS)
 
 
@@ -77,32 +38,24 @@ class ListedValue(NamedTuple):
     by_hand: bool = False
 
 
-def _by_catalogue_value(values: str) -> dict[str, str]:
-    pairs = (entry.partition("=")[::2] for entry in values.split("; "))
-    return {word: ours for ours, words in pairs for word in (words or ours.title()).split(",")}
-
-
-_OURS = {name: (field, _by_catalogue_value(values)) for name, (field, values) in _FIELDS.items()}
-
-
 def read(folder: Path, product_keys: Iterable[str]) -> list[dict[str, ListedValue]]:
     """What ``styles/<id>.json`` lists of these Fashion products, by attribute.
 
     A value that the vocabulary does not have (``Lace``, ``NA``) counts as not listed.
     """
-    return [_of_product(folder / "styles" / f"{key.split(':')[1]}.json") for key in product_keys]
-
-
-def _of_product(path: Path) -> dict[str, ListedValue]:
-    product = orjson.loads(path.read_bytes())["data"]
-    values = {}
-    if brand := (product.get("brandName") or "").strip():
-        values["brand"] = ListedValue(name_key(brand), brand)
-    fields = product.get("articleAttributes") or {}
-    for name, (field, ours) in _OURS.items():
-        if (words := fields.get(field) or "") in ours:
-            values[name] = ListedValue(ours[words], words)
-    return values
+    products = []
+    for key in product_keys:
+        path = folder / "styles" / f"{key.partition(':')[2]}.json"
+        product = orjson.loads(path.read_bytes())["data"]
+        listed = {}
+        if brand := (product.get("brandName") or "").strip():
+            listed["brand"] = ListedValue(name_key(brand), brand)
+        attributes = product.get("articleAttributes") or {}
+        for name, (field, values) in _FIELDS.items():
+            if (words := attributes.get(field) or "") in values:
+                listed[name] = ListedValue(values[words], words)
+        products.append(listed)
+    return products
 
 
 def states(words: str, text: str) -> bool:

@@ -61,9 +61,11 @@ _COMPOSITION = whole_words(
     rf"{_PERCENT.format('before')},? ?(?:of )?(?:\w{{1,20}} ){{0,4}}?(?P<first>{_ANY_FIBRE})",
     rf"(?P<second>{_ANY_FIBRE}) ?[:(]? ?{_PERCENT.format('after')}",
 )
-_STRAPS, _STRAPPED = whole_words(vocabulary.STRAPS), whole_words(vocabulary.STRAPPED)
-_NOT_CARE, _NOT_OF_IT = whole_words(vocabulary.NOT_CARE), whole_words(vocabulary.NOT_OF_IT)
-_TOGETHER_WITH = re.compile(vocabulary.TOGETHER_WITH, re.IGNORECASE)
+_STRAPS = whole_words(vocabulary.PARTS["straps"])
+_STRAPPED, _NOT_CARE, _NOT_OF_IT = (
+    whole_words(vocabulary.CONTEXT[name]) for name in ("strapped", "not care", "not of it")
+)
+_TOGETHER_WITH = re.compile(vocabulary.CONTEXT["together with"], re.IGNORECASE)
 
 
 def normalize_text(

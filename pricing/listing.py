@@ -85,7 +85,7 @@ def split_title(text: str) -> tuple[str, str]:
 
 def known_words(texts: Iterable[str]) -> list[str]:
     """The words of the texts, and those of the trade (:mod:`attributes.vocabulary`)."""
-    return sorted({word for text in (*texts, *vocabulary.TRADE_WORDS) for word in _words(text)})
+    return sorted({word for text in (*texts, *vocabulary.WORDS.values()) for word in _words(text)})
 
 
 def _words(text: str) -> list[str]:
