@@ -21,12 +21,11 @@ import numpy as np
 import pandas as pd
 import torch
 from lightgbm import LGBMRegressor
-from matplotlib.figure import Figure
 
 from common import cli, runtime
 from common.artifacts import RunConfig
 from common.dataset import Dataset, sides
-from common.figures import SOURCE_STYLE, _plain, _write
+from common.figures import SOURCE_STYLE, new_figure, plain, write
 from common.prices.features import (
     CLUSTER_PREFIX,
     EXPERIMENTS,
@@ -179,24 +178,24 @@ def draw_ablation(table: pd.DataFrame, path: Path) -> None:
     """R2 by input: each kind alone, and all but one."""
     means = table.groupby("inputs", sort=False)["r2"].agg(["mean", "min", "max"])
     means = means.sort_values("mean")
-    figure = Figure(figsize=(7.4, 1.2 + 0.32 * len(means)), layout="constrained")
-    axes, place = figure.subplots(), np.arange(len(means))
+    figure, axes = new_figure(7.4, 1.2 + 0.32 * len(means))
+    place = np.arange(len(means))
     shade = ["#0072B2" if "alone" in name else "0.6" for name in means.index]
     axes.barh(place, means["mean"], color=shade)
     axes.hlines(place, means["min"], means["max"], color="0.2", linewidth=1.5)
     axes.set_yticks(place, means.index)
     axes.set_xlabel("R² on test products (line: from the worst seed to the best)")
-    _plain(axes)
-    _write(figure, path)
+    plain(axes)
+    write(figure, path)
 
 
 def draw_curve(table: pd.DataFrame, path: Path) -> None:
     """R2 and median error by the number of products learned from, per model."""
-    figure = Figure(figsize=(9.6, 4.0), layout="constrained")
+    figure, both = new_figure(9.6, 4.0, ncols=2)
     scores = (("r2", "R² on test products", 1), ("mdape", "median error (%)", 100))
     *sizes, most = sorted(set(table["learning_products"]))
     sizes = [*(size for size in sizes if size < 0.85 * most), most]  # labels that do not overlap
-    for axes, (column, label, factor) in zip(figure.subplots(1, 2), scores, strict=True):
+    for axes, (column, label, factor) in zip(both, scores, strict=True):
         for model, rows in table.groupby("model", sort=False):
             by_size = factor * rows.groupby("learning_products")[column].agg(["mean", "min", "max"])
             (line,) = axes.plot(by_size.index, by_size["mean"], "o-", label=model)
@@ -206,17 +205,17 @@ def draw_curve(table: pd.DataFrame, path: Path) -> None:
         axes.set_xticks(sizes, [f"{size:,}" for size in sizes], rotation=45)
         axes.minorticks_off()
         axes.legend(fontsize=8)
-        _plain(axes)
-    _write(figure, path)
+        plain(axes)
+    write(figure, path)
 
 
 def draw_effects(table: pd.DataFrame, path: Path) -> None:
     """By how much values raise or lower a price, the strongest of each source."""
     table = table[table["value"].notna() & (table["value"] != "other")]
     sources = [name for name in SOURCE_STYLE if (table["source"] == name).any()]
-    figure = Figure(figsize=(6.2 * max(1, len(sources)), 5.4), layout="constrained")
-    all_axes = np.atleast_1d(figure.subplots(1, max(1, len(sources))))
-    for axes, source in zip(all_axes, sources, strict=False):
+    columns = max(1, len(sources))
+    figure, all_axes = new_figure(6.2 * columns, 5.4, ncols=columns)
+    for axes, source in zip(np.atleast_1d(all_axes), sources, strict=False):
         rows = table[table["source"] == source].sort_values("effect")
         if len(rows) > MAX_VALUES:
             rows = pd.concat([rows.head(MAX_VALUES // 2), rows.tail(MAX_VALUES // 2)])
@@ -226,8 +225,8 @@ def draw_effects(table: pd.DataFrame, path: Path) -> None:
         axes.set_yticks(range(len(rows)), names + ": " + rows["value"])
         axes.axvline(0, color="0.35", linewidth=1)
         axes.set(xlabel="change of the price (%)", title=SOURCE_STYLE[source][2])
-        _plain(axes)
-    _write(figure, path)
+        plain(axes)
+    write(figure, path)
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from sklearn.manifold import TSNE
 
 from common.artifacts import RunConfig
 from common.clusters.methods import central, cluster_names
-from common.figures import _figure, _save, _thin
+from common.figures import new_figure, save, thin
 
 MAP_ROWS = 3000  # t-SNE takes a quarter of a minute for as many
 THUMBNAIL = 44  # pixels, of a picture on the map
@@ -54,7 +54,7 @@ def cluster_map(xy, assigned, image_files, path, title, names=None) -> Path:
     `names` maps a cluster to what the legend calls it.
     """
     xy, assigned = np.asarray(xy, float), np.asarray(assigned)
-    figure, axes = _figure(10.0, 8.6)
+    figure, axes = new_figure(10.0, 8.6)
     clusters = np.unique(assigned)
     colours = {
         cluster: colormaps["tab20"](index % 20) for index, cluster in enumerate(clusters.tolist())
@@ -62,7 +62,7 @@ def cluster_map(xy, assigned, image_files, path, title, names=None) -> Path:
     for cluster, colour in colours.items():
         rows = np.flatnonzero(assigned == cluster)
         label = str(cluster) if names is None else f"{cluster}: {names[cluster]}"
-        axes.scatter(*xy[_thin(rows)].T, s=9, color=colour, alpha=0.5, linewidths=0)
+        axes.scatter(*xy[thin(rows)].T, s=9, color=colour, alpha=0.5, linewidths=0)
         axes.scatter([], [], s=40, color=colour, label=f"{label} ({len(rows):,})")
     for row, thumbnail in _thumbnails(xy, image_files):
         edge = {"edgecolor": colours[assigned[row]], "linewidth": 1.6, "boxstyle": "square,pad=0"}
@@ -73,7 +73,7 @@ def cluster_map(xy, assigned, image_files, path, title, names=None) -> Path:
     axes.spines[:].set_visible(False)
     axes.margins(0.05)
     axes.legend(title="cluster (products)", fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    return _save(figure, axes, path, title, grid=False)
+    return save(figure, axes, path, title, grid=False)
 
 
 def contact_sheet(clusters: dict[str, Iterable[Path]], path, title) -> Path:
@@ -87,13 +87,13 @@ def contact_sheet(clusters: dict[str, Iterable[Path]], path, title) -> Path:
         for column, picture in enumerate(_readable(files, PICTURES)):
             cell = ImageOps.pad(picture, CELL, color="white")
             sheet.paste(cell, (column * width, row * height))
-    figure, axes = _figure(11.0, 1.0 + 0.9 * len(clusters))
+    figure, axes = new_figure(11.0, 1.0 + 0.9 * len(clusters))
     axes.imshow(sheet)
     axes.set_xticks([])
     axes.set_yticks(height * (np.arange(len(clusters)) + 0.5), list(clusters), fontsize=9)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    return _save(figure, axes, path, title, grid=False)
+    return save(figure, axes, path, title, grid=False)
 
 
 def _readable(files: Iterable[Path], most: int) -> Iterator[Image.Image]:
