@@ -88,6 +88,30 @@ def test_no_import_goes_in_a_circle():
         list(graphlib.TopologicalSorter(graph).static_order())
 
 
+def lines(path: Path) -> int:
+    return path.read_bytes().count(b"\n")
+
+
+def test_the_code_stays_small():
+    common = ROOT / "common"
+    assert len([path for path in common.glob("*.py") if path.name != "__init__.py"]) <= 12
+    assert sum(map(lines, common.rglob("*.py"))) <= 6_000
+    assert sum(map(lines, [*MODULES, *SCRIPTS])) <= 15_500
+
+
+def test_few_imports_stand_inside_functions():
+    """A stage's main() imports what is heavy, and optional libraries wait until they are used."""
+    inside = {
+        (str(path.relative_to(ROOT)), node.lineno)
+        for path in [*MODULES, *SCRIPTS]
+        for function in ast.walk(parsed(path))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    assert len(inside) <= 60, sorted(inside)
+
+
 def test_inits_are_empty_so_that_help_answers_at_once():
     for path in MODULES:
         assert path.name != "__init__.py" or not path.read_text("utf-8"), path
