@@ -84,7 +84,7 @@ def print_estimate(estimate, training: dict) -> None:
     rows = [("price", f"{usd(estimate.price_usd or 0)}, 90 % range {low} to {high}")]
     if estimate.refusal:
         rows = [("no price", reason("en", estimate.refusal))]
-    rows += [("note", reason("en", code)) for code in estimate.warnings]
+    rows += [("note", reason("en", code)) for code in estimate.doubts]
     rows += [(k, f"{label.value} ({label.confidence:.0%})") for k, label in estimate.labels.items()]
     inferred = (f"{k} {v.value} ({v.confidence:.0%})" for k, v in estimate.inferred.items())
     rows.append(("stated", "; ".join(f"{k} {v}" for k, v in estimate.attributes.items())))

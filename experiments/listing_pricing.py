@@ -68,7 +68,7 @@ def measure_refusals(results: Results, predictor: PricePredictor, products, list
     for name, answers in estimates.items():
         if answers:
             refused = np.array([answer.price_usd is None for answer in answers])
-            warned = np.array([bool(answer.warnings) for answer in answers])
+            warned = np.array([bool(answer.doubts) for answer in answers])
             shares = [float(part.mean()) for part in (~refused & ~warned, warned, refused)]
             row = dict(zip(("priced", "with_warning", "refused"), shares, strict=True))
             results.add(input=name, n=len(answers), **row)

@@ -17,7 +17,7 @@ from pricing.predictor import BATCH, ListingInput, PriceEstimate, PricePredictor
 
 FIELDS = "brand product_type colour normalized_gender normalized_category normalized_usage".split()
 COLUMNS = (
-    "row id price_usd low_usd high_usd refusal warnings ood_score category category_confidence "
+    "row id price_usd low_usd high_usd refusal doubts ood_score category category_confidence "
     "gender gender_confidence usage usage_confidence brand material item comparables".split()
 )
 SET_ASIDE_COLUMNS = ["row", "id", "reason"]
@@ -96,7 +96,7 @@ def _listing(row: dict[str, str], folder: Path) -> ListingInput:
 def _cells(estimate: PriceEstimate) -> dict[str, object]:
     prices = {name: getattr(estimate, name) for name in ("price_usd", "low_usd", "high_usd")}
     cells = {name: "" if usd is None else f"{usd:.2f}" for name, usd in prices.items()}
-    cells |= {"refusal": estimate.refusal or "", "warnings": " ".join(estimate.warnings)}
+    cells |= {"refusal": estimate.refusal or "", "doubts": " ".join(estimate.doubts)}
     cells["ood_score"] = f"{estimate.ood_score:.3f}"
     for task, label in estimate.labels.items():
         cells |= {task: label.value, f"{task}_confidence": f"{label.confidence:.3f}"}

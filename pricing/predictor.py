@@ -1,7 +1,7 @@
 """Predicts the price of a listing in USD from its photo, its text or both, with a 90 % interval.
 
 Needs only ``<data-dir>/models/``. Says what it left out and why there is no price by the codes of
-``REFUSALS`` and ``WARNINGS``; their sentences are in :mod:`pricing.strings`.
+``REFUSALS`` and ``DOUBTS``; their sentences are in :mod:`pricing.strings`.
 """
 
 import json
@@ -29,7 +29,7 @@ REFUSALS = ("no_input", "no_garment")
 # What a price does not rest on, or why its interval is wide: the photo shows no garment and is
 # ignored; the text is ignored; the text was read in part; the brand is not in the training data;
 # photo, text and stated fields contradict each other.
-WARNINGS = ("no_garment", "unclear_text", "text_truncated", "unknown_brand", "contradiction")
+DOUBTS = ("no_garment", "unclear_text", "text_truncated", "unknown_brand", "contradiction")
 FOLDER, INDEX, CALIBRATION = "pricing", "index.safetensors", "calibration.json"
 BATCH = 32  # listings
 READ_CHARACTERS = 4_000  # of a text: bounds the time that reading takes
@@ -82,7 +82,7 @@ class PriceEstimate:
     low_usd: float | None = None
     high_usd: float | None = None
     refusal: str | None = None
-    warnings: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     ood_score: float = 1.0
     labels: dict[str, Label] = field(default_factory=dict)
     attributes: dict[str, str] = field(default_factory=dict)
@@ -196,14 +196,14 @@ class PricePredictor:
                 refusal = "no_garment" if photo else "no_input"
                 estimates.append(PriceEstimate(refusal=refusal, ood_score=score))
                 continue
-            warnings = {
+            doubts = {
                 "no_garment": photo and not usable[row, 0],
                 "unclear_text": words and not usable[row, 1],
                 "text_truncated": usable[row, 1] and truncated[row],
             }
-            warnings = [code for code, applies in warnings.items() if applies]
+            doubts = [code for code, applies in doubts.items() if applies]
             estimates.append(
-                self._estimate(predictions, row, score, warnings, attributes[row], fields[row])
+                self._estimate(predictions, row, score, doubts, attributes[row], fields[row])
             )
         return estimates
 
@@ -295,16 +295,16 @@ class PricePredictor:
         return pieces, reduced
 
     def _estimate(
-        self, predictions, row: int, score: float, warnings: list[str], attributes, fields
+        self, predictions, row: int, score: float, doubts: list[str], attributes, fields
     ) -> PriceEstimate:
         usd, low, high = (float(value) for value in predictions.intervals[0][:, row])
         brand = fields.get("brand") or attributes["brand"]
         if brand and not self.reader.knows(brand):
-            warnings.append("unknown_brand")
+            doubts.append("unknown_brand")
             widening = np.exp(self.unknown_brand_margin)
             low, high = low / widening, high * widening
         if self._contradicts(predictions, row, fields.get("normalized_category")):
-            warnings.append("contradiction")
+            doubts.append("contradiction")
             if predictions.present[row].all():
                 alone = [interval[1:, row] for interval in predictions.intervals[1:]]
                 low = min(low, *(ends[0] for ends in alone))
@@ -318,7 +318,7 @@ class PricePredictor:
             price_usd=usd,
             low_usd=float(low),
             high_usd=float(high),
-            warnings=tuple(warnings),
+            doubts=tuple(doubts),
             ood_score=score,
             labels=labels,
             attributes={name: value for name, value in attributes.items() if value},

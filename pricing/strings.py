@@ -1,6 +1,6 @@
 """Translations, English and Korean, of all that the page and the command line show.
 
-Codes (refusals, warnings, fields, labels) become words here only, by ``strings.csv``. A value of
+Codes (refusals, doubts, fields, labels) become words here only, by ``strings.csv``. A value of
 the catalogues that is no label, such as a brand, is not translated.
 """
 
@@ -29,7 +29,7 @@ def photo_problem(language: str, code: str) -> str:
 
 
 def reason(language: str, code: str) -> str:
-    """A code of ``predictor.REFUSALS`` or ``predictor.WARNINGS`` as a sentence."""
+    """A code of ``predictor.REFUSALS`` or ``predictor.DOUBTS`` as a sentence."""
     return TRANSLATIONS["reason", code][language]
 
 

@@ -31,7 +31,7 @@ class FakePredictor:
             price_usd=24.5,
             low_usd=14.99,
             high_usd=39.0,
-            warnings=("unknown_brand",) if "<" in listing.text else (),
+            doubts=("unknown_brand",) if "<" in listing.text else (),
             ood_score=0.2,
             labels={
                 "category": Label("Bottomwear", 0.97),

@@ -19,7 +19,7 @@ from common.merge.taxonomy import CATEGORIES, GENDERS, USAGES
 from pricing import predictor, strings, uploads
 from pricing.page import card, chart, form
 from pricing.page.middleware import PageMiddleware, multipart_file, rejection_code
-from pricing.predictor import REFUSALS, WARNINGS, ListingInput
+from pricing.predictor import REFUSALS, DOUBTS, ListingInput
 
 
 def jpeg(size=(40, 30), **options) -> bytes:
@@ -33,7 +33,7 @@ def jpeg(size=(40, 30), **options) -> bytes:
 
 def test_every_code_and_label_has_words_in_both_languages():
     for language in strings.LANGUAGES:
-        for code in (*REFUSALS, *WARNINGS):
+        for code in (*REFUSALS, *DOUBTS):
             assert strings.reason(language, code)
         for code in uploads.CODES:
             assert strings.photo_problem(language, code)

@@ -33,7 +33,7 @@ from pricing.predictor import (
     FOLDER,
     READ_CHARACTERS,
     REFUSALS,
-    WARNINGS,
+    DOUBTS,
     ListingInput,
     PricePredictor,
 )
@@ -174,12 +174,12 @@ def test_what_is_no_listing_is_refused_or_has_a_warning(predictor, photo, monkey
     by_text, garbled = predictor.predict(
         [ListingInput(TEXT, noise[0]), ListingInput(gibberish(1)[0], photo)]
     )
-    assert "no_garment" in by_text.warnings and by_text.price_usd
-    assert "unclear_text" in garbled.warnings and garbled.price_usd
+    assert "no_garment" in by_text.doubts and by_text.price_usd
+    assert "unclear_text" in garbled.doubts and garbled.price_usd
     assert not garbled.attributes
     for answer in [*nothing, *nonsense, by_text, garbled]:
         assert answer.refusal in (None, *REFUSALS)
-        assert set(answer.warnings) <= set(WARNINGS)
+        assert set(answer.doubts) <= set(DOUBTS)
 
 
 def test_an_unknown_brand_and_a_contradiction_widen_the_range(predictor, photo, monkeypatch):
@@ -191,11 +191,11 @@ def test_an_unknown_brand_and_a_contradiction_widen_the_range(predictor, photo, 
             ListingInput(TEXT, photo, {"normalized_category": "Swimwear"}),
         ]
     )
-    assert "unknown_brand" not in plain.warnings
-    assert "unknown_brand" in unknown.warnings
+    assert "unknown_brand" not in plain.doubts
+    assert "unknown_brand" in unknown.doubts
     ratio = [one.high_usd / one.low_usd for one in (plain, unknown)]
     assert ratio[1] > ratio[0]
-    assert "contradiction" in other.warnings
+    assert "contradiction" in other.doubts
     assert other.labels["category"] == type(other.labels["category"])("Swimwear", 1.0)
 
 
@@ -230,7 +230,7 @@ def test_a_long_text_is_read_in_part_and_priced(predictor):
     assert len(long) > READ_CHARACTERS
     whole, cut = predictor.predict([ListingInput(TEXT), ListingInput(long)])
     assert cut.price_usd and cut.attributes["material"] == whole.attributes["material"]
-    assert "text_truncated" in cut.warnings and "text_truncated" not in whole.warnings
+    assert "text_truncated" in cut.doubts and "text_truncated" not in whole.doubts
 
 
 def test_a_csv_is_priced_and_resumed(shop, predictor, photo, tmp_path, capsys):
@@ -256,9 +256,9 @@ def test_a_csv_is_priced_and_resumed(shop, predictor, photo, tmp_path, capsys):
     priced = list(csv.DictReader(target.open()))
     assert [row["id"] for row in priced] == ["a", "d", "g", "h"]
     assert "'" not in target.read_text()  # empty cells stay empty
-    assert priced[0]["refusal"] == "" and "text_truncated" in priced[3]["warnings"]
+    assert priced[0]["refusal"] == "" and "text_truncated" in priced[3]["doubts"]
     assert all(float(row["low_usd"]) <= float(row["price_usd"]) for row in priced)
-    assert "unknown_brand" in priced[1]["warnings"]
+    assert "unknown_brand" in priced[1]["doubts"]
     aside = tmp_path / "priced.csv.set_aside.csv"
     assert [row["row"] for row in csv.DictReader(aside.open())] == ["2", "3", "5", "6"]
     assert all(row["reason"] for row in csv.DictReader(aside.open()))
