@@ -19,7 +19,7 @@ from common.merge.taxonomy import CATEGORIES, GENDERS, USAGES
 from pricing import predictor, strings, uploads
 from pricing.page import card, chart, form
 from pricing.page.middleware import PageMiddleware, multipart_file, rejection_code
-from pricing.predictor import REFUSALS, DOUBTS, ListingInput
+from pricing.predictor import DOUBTS, REFUSALS, ListingInput
 
 
 def jpeg(size=(40, 30), **options) -> bytes:

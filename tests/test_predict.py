@@ -30,10 +30,10 @@ from pricing.neighbours import NeighbourIndex
 from pricing.ood import Thresholds
 from pricing.predictor import (
     CALIBRATION,
+    DOUBTS,
     FOLDER,
     READ_CHARACTERS,
     REFUSALS,
-    DOUBTS,
     ListingInput,
     PricePredictor,
 )
