@@ -40,16 +40,12 @@ _NEEDS: dict[str, Callable[[Product], bool]] = {
 }
 
 
-def _single(product: Product) -> bool:
-    return len(product.ids) == 1
-
-
 def plant(source: str, products: list[Product], rng: np.random.Generator) -> list[Product]:
     """Marks one product per case; "same_name" makes a product the twin of its neighbour."""
     products = list(products)
     # The demanding cases choose first.
     for case in sorted(CASES[source], key=lambda case: case not in _NEEDS):
-        fits = _NEEDS.get(case, _single)
+        fits = _NEEDS.get(case, lambda p: len(p.ids) == 1)
         free = [i for i, p in enumerate(products) if not p.case and fits(p)]
         i = int(rng.choice(free))
         products[i] = replace(products[i], case=case)

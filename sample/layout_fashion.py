@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sample.pictures import Picture, pictures_of
-from sample.products import COLOURS, Product
+from sample.products import Product
 
 FASHION_HEADER = (
     "id,gender,masterCategory,subCategory,articleType,baseColour,season,year,usage,"
@@ -142,8 +142,8 @@ def _style(product: Product, style: str, colour: str, rng: np.random.Generator) 
         "brandName": product.brand,
         "ageGroup": f"{'Kids' if child else 'Adults'}-{product.gender}",
         "gender": gender,
-        "baseColour": COLOURS[colour][4],
-        "colour1": COLOURS[product.accent][4],
+        "baseColour": colour.title(),
+        "colour1": product.accent.title(),
         "colour2": "NA",
         "fashionType": "Fashion",
         "season": str(rng.choice(("Summer", "Fall", "Winter", "Spring"))),

@@ -21,50 +21,21 @@ HNM_HEADER = (
     "garment_group_name,detail_desc"
 ).split(",")
 
-# By gender: (index code, index, group number, group), then by occasion or category the section
-# (number, name) and an index of its own where it has one.
-_LADIES = ("A", "Ladieswear", 1, "Ladieswear")
-_LINGERIE = ("B", "Lingeries/Tights", 1, "Ladieswear")
-_EXTRAS = ("C", "Ladies Accessories", 1, "Ladieswear")
-_DIVIDED, _MEN = ("D", "Divided", 2, "Divided"), ("F", "Menswear", 3, "Menswear")
-_SPORT, _BABY = ("S", "Sport", 26, "Sport"), ("G", "Baby Sizes 50-98", 4, "Baby/Children")
-_SMALL = ("H", "Children Sizes 92-140", 4, "Baby/Children")
-_BIG = ("I", "Children Sizes 134-170", 4, "Baby/Children")
-_SPORT_SECTIONS = {"Women": (5, "Ladies H&M Sport"), "Men": (22, "Men H&M Sport")}
-_WOMEN_SECTIONS = {
-    "Innerwear": (_LINGERIE, (61, "Womens Lingerie")),
-    "Swimwear": (_LINGERIE, (60, "Womens Swimwear, beachwear")),
-    "Shoes": (_EXTRAS, (64, "Womens Shoes")),
-    "Accessories": (_EXTRAS, (66, "Womens Small accessories")),
-    "Formal": (_LADIES, (11, "Womens Tailoring")),
-}
-_MEN_SECTIONS = {
-    "Innerwear": (26, "Men Underwear"),
-    "Shoes": (27, "Men Shoes"),
-    "Accessories": (25, "Men Accessories"),
-    "Formal": (23, "Men Suits & Tailoring"),
-    "Smart Casual": (20, "Contemporary Smart"),
-}
+# (gender, occasion or category) -> index code, index, group number, group, section number, section;
+# "" is any other, of which some lie "by turns" on another shelf.
+with Path(__file__).with_name("sections.csv").open(newline="", encoding="utf-8") as _file:
+    _SECTIONS = {(gender, reason): shelf for gender, reason, *shelf in csv.reader(_file)}
 
 
-def section_of(product: Product) -> tuple:
-    """H&M's shelf: (index code, index, group number, group), (section number, section)."""
-    category, usage, gender = product.kind.category, product.usage, product.gender
-    even, fourth = product.words.variant % 2 == 0, product.words.variant % 4 == 0
-    if usage == "Sports":
-        return _SPORT, _SPORT_SECTIONS.get(gender, (49, "Kids Sports"))
-    if gender == "Women":
-        everyday = (_LADIES, (15, "Womens Everyday Collection"))
-        other = (_DIVIDED, (53, "Divided Collection")) if fourth else everyday
-        return _WOMEN_SECTIONS.get(category) or _WOMEN_SECTIONS.get(usage, other)
-    if gender == "Men":
-        casual = (21, "Contemporary Casual")
-        return _MEN, _MEN_SECTIONS.get(category) or _MEN_SECTIONS.get(usage, casual)
-    if gender == "Unisex":
-        return _BABY, (44, "Baby Essentials & Complements")
-    if gender == "Boys":
-        return (_SMALL, (46, "Kids Boy")) if even else (_BIG, (47, "Young Boy"))
-    return (_SMALL, (76, "Kids Girl")) if even else (_BIG, (77, "Young Girl"))
+def section_of(product: Product) -> tuple[list[str], tuple[int, str]]:
+    """H&M's shelf: [index code, index, group number, group], (section number, section)."""
+    turns = product.words.variant % (4 if product.gender == "Women" else 2) == 0
+    reasons = [product.kind.category, product.usage, *(["by turns"] if turns else []), ""]
+    if product.usage == "Sports":
+        reasons.insert(0, "Sports")
+    shelves = (_SECTIONS.get((product.gender, reason)) for reason in reasons)
+    *index, number, section = next(filter(None, shelves))
+    return index, (int(number), section)
 
 
 def hnm_texts(product: Product) -> tuple[str, str]:
@@ -109,7 +80,7 @@ def write_hnm(products: list[Product], folder: Path, seed: int) -> list[Picture]
             department = (1000 + section[0], f"{whose}{section[1]} {garment[1]}")
             appearance = APPEARANCE[product.pattern]
             articles.append([article, product.ids[0][:7], name, *type_, *appearance,
-                             *sum(COLOURS[colour][1:4], ()), *department, *index, *section,
+                             *COLOURS[colour]["hnm"], *department, *index, *section,
                              *garment, description])  # fmt: skip
             if product.case != "no_price":
                 sales += _sales(article, product, rng)

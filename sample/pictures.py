@@ -35,8 +35,8 @@ def _look(product: Product, colour: str) -> Look:
     woven = {"Knitwear": "knit"}.get(product.kind.category) or TEXTURE.get(product.material)
     return Look(
         silhouette=product.kind.silhouette,
-        colour=COLOURS[colour][0],
-        accent=COLOURS[product.accent][0],
+        colour=tuple(COLOURS[colour]["rgb"]),
+        accent=tuple(COLOURS[product.accent]["rgb"]),
         pattern="solid" if denim else product.pattern,
         texture="denim" if denim else woven or "plain",
         gender=product.gender,

@@ -8,7 +8,9 @@ category and gender in the picture too. All names of brands are invented; the la
 sections, usages, colours) are those of the two real downloads, so that the taxonomy maps them.
 """
 
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -17,58 +19,11 @@ from sample.texts import NAMES, Words, words
 
 EUR_USD, INR_USD = 1.15, 0.011
 NOISE = 0.16
-BASE = {
-    "Tops": 14.0, "Shirts": 23.0, "Knitwear": 28.0, "Outerwear": 44.0, "Bottomwear": 25.0,
-    "Dresses": 30.0, "Innerwear": 11.0, "Swimwear": 17.0, "Ethnic": 27.0, "Shoes": 36.0,
-    "Accessories": 19.0,
-}  # fmt: skip
-HNM_BRAND = {"Norrby Basics": 0.7, "Norrby": 1.0, "Norrby Studio": 1.35, "Norrby Atelier": 1.75}
-FASHION_BRAND = {
-    "Pemberly & Co": 0.65, "Zintara": 0.85, "Marlow Finch": 1.1, "Oakhurst Lane": 1.35,
-    "Vellamo": 1.75, "Pacelane": 0.8, "Stridewell": 1.4, "Sutrika": 0.85, "Nandivar": 1.45,
-    "Little Otter": 1.0,
-}  # fmt: skip
-BRAND = HNM_BRAND | FASHION_BRAND
-MATERIAL = {
-    "polyester": 0.8, "rubber": 0.75, "faux leather": 0.85, "canvas": 0.9, "nylon": 0.9,
-    "viscose": 0.95, "cotton": 1.0, "linen": 1.2, "wool": 1.35, "silk": 1.55, "leather": 1.5,
-    "cashmere": 1.75,
-}  # fmt: skip
-GENDER = {"Men": 1.1, "Women": 1.0, "Unisex": 0.85, "Boys": 0.65, "Girls": 0.6}
-
-# name: RGB; H&M's colour group (code, name), perceived value, perceived master; Fashion's name
-COLOURS = {
-    "black": ((26, 26, 30), ("09", "Black"), (4, "Dark"), (5, "Black"), "Black"),
-    "white": ((242, 241, 236), ("10", "White"), (3, "Light"), (9, "White"), "White"),
-    "navy blue": ((32, 44, 88), ("73", "Dark Blue"), (4, "Dark"), (2, "Blue"), "Navy Blue"),
-    "blue": ((64, 112, 186), ("72", "Blue"), (2, "Medium Dusty"), (2, "Blue"), "Blue"),
-    "grey": ((136, 138, 142), ("07", "Grey"), (1, "Dusty Light"), (12, "Grey"), "Grey"),
-    "red": ((188, 38, 46), ("42", "Red"), (5, "Bright"), (18, "Red"), "Red"),
-    "pink": ((232, 150, 178), ("51", "Light Pink"), (1, "Dusty Light"), (4, "Pink"), "Pink"),
-    "green": ((52, 110, 70), ("93", "Dark Green"), (4, "Dark"), (19, "Green"), "Green"),
-    "olive": ((106, 108, 66), ("19", "Greenish Khaki"), (4, "Dark"), (20, "Khaki green"), "Olive"),
-    "beige": ((212, 190, 156), ("13", "Beige"), (2, "Medium Dusty"), (11, "Beige"), "Beige"),
-    "brown": ((112, 76, 52), ("17", "Yellowish Brown"), (4, "Dark"), (13, "Brown"), "Brown"),
-    "yellow": ((236, 196, 74), ("22", "Yellow"), (7, "Medium"), (8, "Yellow"), "Yellow"),
-    "orange": ((226, 122, 52), ("32", "Orange"), (5, "Bright"), (3, "Orange"), "Orange"),
-    "purple": ((122, 82, 150), ("61", "Light Purple"), (3, "Light"), (1, "Lilac"), "Purple"),
-}
-PALETTE = {
-    "Women": "black|white|navy blue|red|pink|beige|green|purple|brown",
-    "Men": "black|white|navy blue|blue|grey|olive|brown|green",
-    "Boys": "blue|navy blue|red|green|orange|yellow|grey",
-    "Girls": "pink|purple|yellow|white|red|orange",
-    "Unisex": "white|grey|beige|yellow|green|blue|black|olive",
-}
-# H&M's graphical appearance (number, name) by pattern
-APPEARANCE = {
-    "solid": (1010016, "Solid"),
-    "striped": (1010017, "Stripe"),
-    "checked": (1010004, "Check"),
-    "dotted": (1010006, "Dot"),
-    "printed": (1010001, "All over pattern"),
-    "denim": (1010023, "Denim"),
-}
+_TABLES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+BASE, MATERIAL, GENDER = (_TABLES[name] for name in ("base", "material", "gender"))
+HNM_BRAND, COLOURS = _TABLES["hnm_brand"], _TABLES["colours"]
+BRAND = HNM_BRAND | _TABLES["fashion_brand"]
+APPEARANCE = _TABLES["appearance"]  # pattern -> H&M's number and name for it
 
 
 @dataclass(frozen=True)
@@ -179,7 +134,7 @@ def _product(
     noise = np.clip(rng.normal(), -2, 2) * NOISE
     usd = expected_usd(kind.category, brand, material, gender) * (1 + noise)
     denim = kind.patterns == ("denim",)
-    palette = ["navy blue", "blue", "black", "grey"] if denim else PALETTE[gender].split("|")
+    palette = ["navy blue", "blue", "black", "grey"] if denim else _TABLES["palette"][gender]
     hnm = source == "HNM"
     others = (rng.random() < 0.3) + (rng.random() < 0.1) if hnm else int(index % 12 == 5)
     colours = [str(c) for c in rng.permutation(palette)[: 1 + others]]
