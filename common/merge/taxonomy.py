@@ -1,9 +1,8 @@
-"""Source labels -> 5 genders, 11 categories, 8 usages.
+"""Source labels -> 5 genders, 11 categories, 8 usages; the mappings are in ``taxonomy.toml``.
 
 The category follows the fine type (H&M ``product_type_name``, Fashion ``articleType``), so that
-a class means the same in both sources. Every value of both downloads stands here by name:
-mapped, or dropped on purpose. A value that stands nowhere maps to ``None`` and is reported by
-name; it is never guessed.
+a class means the same in both sources. Every value of both downloads is mapped, or dropped on
+purpose, by name. Any other value maps to ``None`` and is reported by name; it is never guessed.
 
 Borderline rules, the same for both sources: one-piece garments (jumpsuit, romper) are Dresses;
 a set takes the category of its upper piece; sweatshirts and hoodies are Knitwear, as H&M's type
@@ -12,118 +11,35 @@ sports bras are Innerwear; waistcoats and blazers are Outerwear; bags, headwear,
 ties and gloves are Accessories.
 """
 
+import tomllib
+from pathlib import Path
+
 GENDERS = ("Men", "Women", "Boys", "Girls", "Unisex")
-CATEGORIES = (
-    "Tops",
-    "Shirts",
-    "Knitwear",
-    "Outerwear",
-    "Bottomwear",
-    "Dresses",
-    "Innerwear",
-    "Swimwear",
-    "Ethnic",
-    "Shoes",
-    "Accessories",
+CATEGORIES = tuple(
+    "Tops Shirts Knitwear Outerwear Bottomwear Dresses Innerwear Swimwear Ethnic Shoes "
+    "Accessories".split()
 )
 USAGES = ("Casual", "Sports", "Ethnic", "Formal", "Smart Casual", "Party", "Travel", "Home")
 
-
-def _types(groups: dict[str, str]) -> dict[str, str]:
-    """``{"Tops": "Top | T-shirt"}`` -> ``{"Top": "Tops", "T-shirt": "Tops"}``."""
-    return {name: group for group, names in groups.items() for name in names.split(" | ")}
+_TABLES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
-HNM_CATEGORY = _types(
-    {
-        "Tops": "Top | T-shirt | Vest top | Blouse | Polo shirt | Bodysuit | Garment Set",
-        "Shirts": "Shirt",
-        "Knitwear": "Sweater | Cardigan | Hoodie",
-        "Outerwear": "Jacket | Coat | Blazer | Outdoor Waistcoat | Tailored Waistcoat | "
-        "Outdoor overall",
-        "Bottomwear": "Trousers | Shorts | Skirt | Leggings/Tights | Outdoor trousers | Dungarees",
-        "Dresses": "Dress | Jumpsuit/Playsuit",
-        "Innerwear": "Bra | Underwear bottom | Underwear body | Underwear corset | Underwear set | "
-        "Underwear Tights | Underdress | Kids Underwear top | Long John | Pyjama set | "
-        "Pyjama bottom | Pyjama jumpsuit/playsuit | Night gown | Robe",
-        "Swimwear": "Swimsuit | Bikini top | Swimwear top | Swimwear bottom | Swimwear set | "
-        "Sarong",
-        "Shoes": "Sneakers | Boots | Bootie | Sandals | Heeled sandals | Heels | Pumps | Wedge | "
-        "Ballerinas | Flat shoe | Flat shoes | Flip flop | Slippers | Moccasins | Pre-walkers | "
-        "Other shoe",
-        "Accessories": "Bag | Backpack | Shoulder bag | Cross-body bag | Tote bag | Bumbag | "
-        "Weekend/Gym bag | Wallet | Belt | Braces | Tie | Scarf | Gloves | Sunglasses | "
-        "Eyeglasses | Umbrella | Hat/beanie | Hat/brim | Beanie | Cap | Cap/peaked | Bucket hat | "
-        "Felt hat | Straw hat | Hair/alice band | Alice band | Hairband | Headband | Hair clip | "
-        "Hair string | Hair ties | Leg warmers | Baby Bib | Accessories set | Other accessories",
-    }
-)
-HNM_DROPPED = frozenset(
-    (
-        "Socks | Watch | Earring | Earrings | Necklace | Ring | Bracelet | "
-        "Fine cosmetics | Chem. cosmetics | Nipple covers | Bra extender | Costumes | Sleep Bag | "
-        "Sleeping sack | Soft Toys | Toy | Giftbox | Dog Wear | Dog wear | Side table | Cushion | "
-        "Blanket | Towel | Waterbottle | Washing bag | Sewing kit | Wood balls | Zipper head | "
-        "Mobile case | Wireless earphone case | Keychain | Marker pen | Stain remover spray | "
-        "Clothing mist"
-    ).split(" | ")
-)
-# H&M leaves some articles' type "Unknown". Where no variant of the product has one, its garment
-# group tells, if it holds a single category. Jersey, Accessories, Unknown and the like do not.
-HNM_UNTYPED = "Unknown"
-HNM_UNTYPED_CATEGORY = {
-    "Blouses": "Tops",
-    "Shirts": "Shirts",
-    "Knitwear": "Knitwear",
-    "Outdoor": "Outerwear",
-    "Trousers": "Bottomwear",
-    "Trousers Denim": "Bottomwear",
-    "Shorts": "Bottomwear",
-    "Skirts": "Bottomwear",
-    "Dresses Ladies": "Dresses",
-    "Under-, Nightwear": "Innerwear",
-    "Swimwear": "Swimwear",
-    "Shoes": "Shoes",
-}
+def _class_of_label(source: str, table: str) -> dict[str, str]:
+    """``Tops = ["Top", "T-shirt"]`` -> ``{"Top": "Tops", "T-shirt": "Tops"}``."""
+    return {label: name for name, labels in _TABLES[source][table].items() for label in labels}
 
-FASHION_CATEGORY = _types(
-    {
-        "Tops": "Tshirts | Tops | Tunics | Lounge Tshirts | Clothing Set",
-        "Shirts": "Shirts",
-        "Knitwear": "Sweaters | Sweatshirts | Shrug",
-        "Outerwear": "Jackets | Rain Jacket | Blazers | Waistcoat | Suits | Tracksuits",
-        "Bottomwear": "Jeans | Jeggings | Trousers | Track Pants | Shorts | Capris | Leggings | "
-        "Tights | Skirts | Lounge Pants | Lounge Shorts | Rain Trousers",
-        "Dresses": "Dresses | Jumpsuit | Rompers",
-        "Innerwear": "Bra | Briefs | Boxers | Trunk | Innerwear Vests | Camisoles | Shapewear | "
-        "Stockings | Night suits | Nightdress | Baby Dolls | Robe | Bath Robe",
-        "Swimwear": "Swimwear",
-        "Ethnic": "Kurtas | Kurtis | Kurta Sets | Sarees | Lehenga Choli | Salwar | "
-        "Salwar and Dupatta | Churidar | Patiala | Dupatta | Nehru Jackets",
-        "Shoes": "Casual Shoes | Sports Shoes | Formal Shoes | Heels | Flats | Sandals | "
-        "Sports Sandals | Flip Flops | Booties",
-        "Accessories": "Handbags | Backpacks | Clutches | Laptop Bag | Messenger Bag | "
-        "Duffel Bag | Rucksacks | Trolley Bag | Waist Pouch | Mobile Pouch | Tablet Sleeve | "
-        "Wallets | Belts | "
-        "Sunglasses | Caps | Hat | Headband | Hair Accessory | Ties | Ties and Cufflinks | "
-        "Cufflinks | Suspenders | Scarves | Stoles | Mufflers | Gloves | Wristbands | Umbrellas | "
-        "Travel Accessory | Accessory Gift Set",
-    }
-)
-FASHION_DROPPED = frozenset(
-    (
-        "Socks | Watches | Earrings | Pendant | Ring | Bangle | Bracelet | "
-        "Necklace and Chains | Jewellery Set | Perfume and Body Mist | Deodorant | "
-        "Fragrance Gift Set | Lipstick | Lip Gloss | Lip Liner | Lip Care | Lip Plumper | "
-        "Nail Polish | Nail Essentials | Kajal and Eyeliner | Eyeshadow | Mascara | Eye Cream | "
-        "Compact | Concealer | Foundation and Primer | Highlighter and Blush | Makeup Remover | "
-        "Beauty Accessory | Face Moisturisers | Face Wash and Cleanser | "
-        "Face Scrub and Exfoliator | Face Serum and Gel | Mask and Peel | Toner | Sunscreen | "
-        "Body Lotion | Body Wash and Scrub | Hair Colour | Mens Grooming Kit | Shoe Accessories | "
-        "Shoe Laces | Key chain | Water Bottle | Cushion Covers | Ipad | "
-        "Footballs | Basketballs | Free Gifts"
-    ).split(" | ")
-)
+
+HNM_DROPPED = frozenset(_TABLES["hnm"]["dropped"])
+HNM_CATEGORY = _class_of_label("hnm", "category")
+HNM_UNTYPED = "Unknown"  # H&M leaves the type of some articles so
+HNM_UNTYPED_CATEGORY = _class_of_label("hnm", "untyped")
+HNM_INDEX_GENDER = _class_of_label("hnm", "index_gender")
+HNM_SECTION_GENDER = _class_of_label("hnm", "section_gender")
+HNM_SECTION_USAGE = _class_of_label("hnm", "section_usage")
+HNM_GARMENT_GROUP_USAGE = _class_of_label("hnm", "garment_group_usage")
+FASHION_DROPPED = frozenset(_TABLES["fashion"]["dropped"])
+FASHION_CATEGORY = _class_of_label("fashion", "category")
+FASHION_AGE_GENDER = _class_of_label("fashion", "age_gender")
 
 
 def hnm_category(product_type: str, garment_group: str) -> str | None:
@@ -133,22 +49,12 @@ def hnm_category(product_type: str, garment_group: str) -> str | None:
     return HNM_CATEGORY.get(product_type)
 
 
-HNM_INDEX_GENDER = {
-    "Ladieswear": "Women",
-    "Menswear": "Men",
-    # H&M's line for young women: dresses, skirts, blouses, and no department for men.
-    "Divided": "Women",
-}
-HNM_SECTION_GENDER = {"Ladies H&M Sport": "Women", "Men H&M Sport": "Men"}
-HNM_SPLIT_INDEX_GROUPS = frozenset({"Sport", "Baby/Children"})
-
-
 def hnm_gender(index_group: str, section: str, department: str) -> str | None:
     """Index group, then section, then department; what names no side is Unisex; None if unseen.
 
     Children's sections and departments say the side as a word: "Young Girl", "Dress-up Boys".
     """
-    if index_group not in HNM_SPLIT_INDEX_GROUPS:
+    if index_group not in ("Sport", "Baby/Children"):
         return HNM_INDEX_GENDER.get(index_group)
     if section in HNM_SECTION_GENDER:
         return HNM_SECTION_GENDER[section]
@@ -160,23 +66,9 @@ def hnm_gender(index_group: str, section: str, department: str) -> str | None:
     return "Unisex"
 
 
-HNM_SECTION_USAGE = {
-    "Ladies H&M Sport": "Sports",
-    "Men H&M Sport": "Sports",
-    "Kids Sports": "Sports",
-    "Womens Tailoring": "Formal",
-    "Men Suits & Tailoring": "Formal",
-    "Contemporary Smart": "Smart Casual",
-}
-HNM_GARMENT_GROUP_USAGE = {"Dressed": "Formal"}
-
-
 def hnm_usage(section: str, garment_group: str) -> str:
     """H&M has no usage: section, then garment group (suits: "Dressed"), else Casual."""
     return HNM_SECTION_USAGE.get(section) or HNM_GARMENT_GROUP_USAGE.get(garment_group, "Casual")
-
-
-FASHION_AGE_GENDER = {"Kids-Boys": "Boys", "Kids-Girls": "Girls", "Kids-Unisex": "Unisex"}
 
 
 def fashion_gender(gender: str, age_group: str) -> str | None:
