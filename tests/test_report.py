@@ -98,6 +98,23 @@ def test_a_page_leaves_out_what_was_not_run_and_calls_a_drawn_catalogue_syntheti
     assert "\n## " not in write.page("clusters", runs)
 
 
+def test_the_tree_of_the_readme_names_what_is_there():
+    for path in READMES:
+        tree = re.search(r"```\n(Use_LLM_for_preprocess\.py .*?)```", path.read_text("utf-8"), re.S)
+        folder, names = "", set()
+        for line in tree[1].splitlines():
+            if line:
+                name = line.split()[0]
+                folder = "" if line[0] != " " else folder
+                assert (ROOT / folder / name).exists(), line
+                names.add(f"{folder}{name}".rstrip("/"))
+                folder = name if line[0] != " " and name.endswith("/") else folder
+        files = [*ROOT.glob("*.py"), *(ROOT / "common").iterdir()]
+        files += [each.parent for each in ROOT.glob("*/__init__.py")]
+        missing = {str(each.relative_to(ROOT)) for each in files if each.name[:2] != "__"} - names
+        assert not missing
+
+
 @pytest.mark.parametrize(
     ("name", "kilobytes"),
     [("README.md", 16), ("MODEL_CARD.md", 8), ("DATA_CARD.md", 11), ("docs/USING.md", 12)],
