@@ -26,19 +26,18 @@ _WASH = {"Dry": "Dry Clean", "Hand": "Hand Wash", "Machine": "Machine Wash"}
 def fashion_title(product: Product, colour: str) -> str:
     """The display name; colours of one style share it, so theirs leaves the colour out."""
     shown = "" if len(product.ids) > 1 else colour.title()
-    look = "" if product.pattern in ("solid", "denim") else product.pattern.title()
-    parts = (product.brand, product.gender, product.words.name, shown, look, product.kind.noun)
-    title = " ".join(filter(None, parts))
+    parts = (product.brand, product.gender, product.words.name, shown, product.look.title())
+    title = " ".join(filter(None, (*parts, product.kind.noun)))
     return f"{title}, with Pouch and Spare Button" if product.case == "unquoted_comma" else title
 
 
 def fashion_descriptors(product: Product) -> dict[str, str]:
     """HTML by descriptor, with the entities and stray tags of the real ones."""
-    w, brand = product.words, escape(product.brand)
-    look = "" if product.pattern in ("solid", "denim") else f"{product.pattern} "
-    noun = product.kind.noun
-    opening = f"{look.capitalize()}{noun if look else noun.capitalize()}"
-    about = f"{opening} {escape(w.whom)} by {brand}, with {w.detail}"
+    if product.case == "no_description":
+        return {}
+    w, noun = product.words, product.kind.noun
+    opening = f"{product.look.capitalize()} {noun}" if product.look else noun.capitalize()
+    about = f"{opening} {escape(w.whom)} by {escape(product.brand)}, with {w.detail}"
     if product.case == "price_in_text":
         about += f". Now at only Rs. {product.price:,}"
     markup = (
@@ -49,8 +48,6 @@ def fashion_descriptors(product: Product) -> dict[str, str]:
     )[w.variant % 4]
     note = f"<p>{escape(w.occasion)} &ndash; you&rsquo;ll love it.</p>"
     care = f"<p>{w.composition}<br />{w.care.replace(chr(176), '&deg;')}</p>"
-    if product.case == "no_description":
-        return {}
     descriptors = {"description": markup, "style_note": note, "materials_care_desc": care}
     if w.fit:
         descriptors["size_fit_desc"] = f"<p>{w.fit}<br /> The model is wearing a size M</p>"

@@ -30,9 +30,8 @@ with Path(__file__).with_name("sections.csv").open(newline="", encoding="utf-8")
 def section_of(product: Product) -> tuple[list[str], tuple[int, str]]:
     """H&M's shelf: [index code, index, group number, group], (section number, section)."""
     turns = product.words.variant % (4 if product.gender == "Women" else 2) == 0
-    reasons = [product.kind.category, product.usage, *(["by turns"] if turns else []), ""]
-    if product.usage == "Sports":
-        reasons.insert(0, "Sports")
+    sports = "Sports" if product.usage == "Sports" else None
+    reasons = [sports, product.kind.category, product.usage, "by turns" if turns else None, ""]
     shelves = (_SECTIONS.get((product.gender, reason)) for reason in reasons)
     *index, number, section = next(filter(None, shelves))
     return index, (int(number), section)
@@ -45,8 +44,7 @@ def hnm_texts(product: Product) -> tuple[str, str]:
     name = " ".join(filter(None, (line, w.name, noun)))
     if product.case == "no_description":
         return name, ""
-    look = "" if product.pattern in ("solid", "denim") else f"{product.pattern} "
-    fabric = f"{look}{'denim' if product.pattern == 'denim' else product.material}"
+    fabric = "denim" if product.pattern == "denim" else f"{product.look} {product.material}".strip()
     opening = (
         f"{noun.capitalize()} {w.whom} by {product.brand} in {fabric} with {w.detail}",
         f"{product.brand} {noun} {w.whom} in {fabric} with {w.detail}",

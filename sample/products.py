@@ -57,6 +57,11 @@ class Product:
         return [f"FASHION:{style}" for style in self.ids]
 
     @property
+    def look(self) -> str:
+        """The pattern where a text names it, else ""."""
+        return "" if self.pattern in ("solid", "denim") else self.pattern
+
+    @property
     def expected_usd(self) -> float:
         """The formula's price, without noise."""
         return expected_usd(self.kind.category, self.brand, self.material, self.gender)
