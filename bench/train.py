@@ -21,8 +21,7 @@ from common.prices.features import (
     load_products,
 )
 from common.prices.fit import fit_price, score
-from common.runtime import seed_everything
-from common.training import fit, predict, torch_device
+from common.training import fit, predict, seed_everything, torch_device
 
 SIZE = 73_000  # as the study
 MODELS = {

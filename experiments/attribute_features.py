@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from attributes.normalize import COLUMNS
 from common import cli, dataset, presets
 from common.artifacts import StageError
-from common.embed import embeddings
+from common.embed import encoders
 from common.labels.protocol import KEY, MAJORITY, Estimator, Prediction, run_tasks
 from common.results import Results, leaderboard
 
@@ -79,7 +79,7 @@ def main() -> None:
     blocks = {
         "image": np.asarray(data.image, np.float32) * SCALE,
         "text": np.asarray(data.text, np.float32) * SCALE,
-        "attribute text": embeddings.embed_texts(run, list(data.table["llm_text"])) * SCALE,
+        "attribute text": encoders.embed_texts(run, list(data.table["llm_text"])) * SCALE,
         "categories": categories(data.table, dataset.sides(data.table)[0]),
     }
     results = Results(run.paths.results(STAGE), run, data.inputs, KEY, {"given": INPUTS})

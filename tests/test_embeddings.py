@@ -166,7 +166,7 @@ def test_a_single_listing_is_embedded_as_in_the_table(made):
     texts = [f"{row.title}. {row.description}" for row in table.itertuples()]
     one_by_one = np.concatenate([encoder.texts([each]) for each in texts[::5]])
     assert turned(one_by_one, text[::5]).max() < BATCH_TOLERANCE
-    assert turned(embeddings.embed_texts(run, texts), text).max() < BATCH_TOLERANCE
+    assert turned(encoders.embed_texts(run, texts), text).max() < BATCH_TOLERANCE
     assert turned(encoder.images([Image.open(files[0])]), image[:1]).max() < BATCH_TOLERANCE
 
 

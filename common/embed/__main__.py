@@ -1,9 +1,7 @@
 """Embeddings: every product's picture and text in one space, by the preset's CLIP.
 
-The embedded CLIP is first aligned on the training side of the split. Every stage that needs
-embeddings makes them when they are missing; this makes them beforehand. Pictures and texts that a
-former run has passed through the towers are not passed again, so that an interrupted run goes on;
---force writes the embeddings anew all the same, and aligns the embedded CLIP anew.
+Every stage that needs embeddings makes them when they are missing; this makes them beforehand. An
+interrupted run goes on; --force writes the embeddings, and aligns the embedded CLIP, anew.
 
 Reads   <data-dir>/dataset_with_llm.csv, the pictures in <raw-dir>
 Writes  <data-dir>/img_emb.npy, wrd_emb.npy, img_emb.set_aside.csv (pictures that cannot be decoded)

@@ -1,12 +1,12 @@
-"""Contrastive alignment of ``fashion-lite``, the embedded CLIP, on the training split.
+"""Contrastive alignment (InfoNCE, Radford et al. 2021) of ``fashion-lite``, the embedded CLIP.
 
-Its towers are EfficientNet-Lite0 (ImageNet) and MiniLM-L6 (sentence similarity). Two projection
-heads are trained contrastively (CLIP's InfoNCE, Radford et al. 2021), then with them the last
-stage of the image tower; all before it stays frozen and is computed once. The result is an ordinary
-open_clip model in ``<data-dir>/models/fashion-lite``, which ``open_clip`` loads by ``local-dir:``.
+EfficientNet-Lite0 (ImageNet) and MiniLM-L6 become an ordinary open_clip model, which ``open_clip``
+loads by ``local-dir:``; all before the last stage of the image tower stays frozen.
 """
 
+import re
 import shutil
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,9 +26,7 @@ RECIPE = presets.LITE_ALIGNMENT
 
 _LARGEST_VALIDATION = 4096
 _AT_ONCE = 512  # rows through the stage where nothing is learnt
-_TOKENIZER_FILES = (
-    "config.json tokenizer.json tokenizer_config.json vocab.txt special_tokens_map.json".split()
-)
+_TOKENIZER = "config.json tokenizer.json tokenizer_config.json vocab.txt special_tokens_map.json"
 
 
 def untrained_clip(device: torch.device) -> Clip:
@@ -39,17 +37,15 @@ def untrained_clip(device: torch.device) -> Clip:
         torch.manual_seed(RECIPE["seed"])
         model = open_clip.CustomTextCLIP(**config["model_cfg"])
     model.visual.trunk.load_state_dict(lite_trunk().state_dict())
-    stored = load_file(source / "model.safetensors")
     # BERT's pooler and position numbers are in the file, but neither is in open_clip's tower.
-    left_out = {name for name in stored if name.startswith("pooler.") or "position_ids" in name}
-    model.text.transformer.load_state_dict(
-        {name: value for name, value in stored.items() if name not in left_out}
-    )
+    stored = load_file(source / "model.safetensors").items()
+    left_out = re.compile(r"pooler\.|.*position_ids")
+    model.text.transformer.load_state_dict({k: v for k, v in stored if not left_out.match(k)})
     open_clip.model.set_model_preprocess_cfg(model, config["preprocess_cfg"])
-    length = RECIPE["context_length"]
+    length, identity = RECIPE["context_length"], presets.clip_identity()
     tokenizer = open_clip.tokenizer.HFTokenizer(str(source), context_length=length)
-    info = {"name": presets.FASHION_LITE, "identity": presets.fashion_lite_identity()}
-    info |= {"context_length": length, "aligned": True}
+    info = {"name": identity["name"], "identity": identity, "context_length": length}
+    info["aligned"] = True
     return Clip(model.to(device).eval(), lite_preprocess(), tokenizer, info)
 
 
@@ -63,28 +59,25 @@ def align_clip(
 ) -> History:
     """Trains ``clip`` in place: its heads, then with them the last stage of its image tower.
 
-    The heads first, on features as they come, so that the gradient which then reaches the stage
-    is no longer that of chance (Kumar et al., ICLR 2022).
+    The heads first, so that the gradient which then reaches the stage is no longer that of chance
+    (Kumar et al., ICLR 2022); of either step the epoch of the lowest validation loss is kept.
 
-    Parameters: activations: what ``ImageTower.start`` gives of each picture, (n, s); text: features
-    of the text tower, (n, 384); train, validation: row numbers. Of either step the epoch with the
-    lowest contrastive loss on the validation rows is kept. Deterministic for a seed on a device.
+    activations: what ``ImageTower.start`` gives of each picture, (n, s); text: features of the
+    text tower, (n, 384); train, validation: row numbers. Deterministic for a seed on a device.
     Returns the history of the second step, with the seconds of both.
     """
     seed, model = RECIPE["seed"], clip.model
     # Negatives come from the batch, and their share of the matrix grows with its square.
     validation = np.random.default_rng(seed).permutation(validation)[:_LARGEST_VALIDATION]
     stage = LastStage(model.visual.trunk, Pixels(clip.preprocess)).to(device)
-    image_tower, _ = clip_towers(clip)
     rows = np.concatenate([train, validation])
     features = np.zeros((len(activations), model.visual.trunk.num_features), np.float32)
-    features[rows] = image_tower.finish(activations[rows])
+    features[rows] = clip_towers(clip)[0].finish(activations[rows])
 
     def step(network, image, recipe):
-        pairs = [torch.from_numpy(rows) for rows in (image, text)]
-
         def side(rows: np.ndarray, size: int, shuffle: bool):
-            return TensorBatches(tuple(p[rows] for p in pairs), None, size, shuffle, seed)
+            pair = tuple(torch.from_numpy(part[rows]) for part in (image, text))
+            return TensorBatches(pair, None, size, shuffle, seed)
 
         config = TrainConfig(
             epochs=recipe["epochs"],
@@ -117,7 +110,7 @@ def align_clip(
 def save_clip(model: nn.Module, folder: Path) -> None:
     """Writes ``model`` as an open_clip folder: configuration, tokenizer, weights (these last)."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name in _TOKENIZER_FILES:
+    for name in _TOKENIZER.split():
         with atomic(folder / name) as temporary:
             shutil.copyfile(presets.minilm_folder() / name, temporary)
     write_json(_config(str(folder.resolve())), folder / "open_clip_config.json")
@@ -141,43 +134,34 @@ class _Pair(nn.Module):
         return self
 
     def forward(self, image, text):
-        drop = nn.functional.dropout
-        image = self.stage(image.float())
-        return {
-            "image": self.image(drop(image, RECIPE["dropout"], self.training)),
-            "text": self.text(drop(text, RECIPE["dropout"], self.training)),
-            "scale": self.logit_scale.exp().expand(len(image)),
-        }
+        drop = partial(nn.functional.dropout, p=RECIPE["dropout"], training=self.training)
+        image, text = self.image(drop(self.stage(image.float()))), self.text(drop(text))
+        return {"image": image, "text": text, "scale": self.logit_scale.exp().expand(len(image))}
 
 
 def _contrastive(outputs: dict, _targets) -> torch.Tensor:
     image, text = (nn.functional.normalize(outputs[side], dim=-1) for side in ("image", "text"))
     logits = outputs["scale"][0].clamp(max=100) * image @ text.T
     pairs = torch.arange(len(logits), device=logits.device)
-    cross_entropy = nn.functional.cross_entropy
-    return (cross_entropy(logits, pairs) + cross_entropy(logits.T, pairs)) / 2
+    return sum(nn.functional.cross_entropy(side, pairs) for side in (logits, logits.T)) / 2
 
 
 def _config(text_folder: str) -> dict:
     """open_clip's configuration file."""
-    return {
-        "model_cfg": {
-            "embed_dim": RECIPE["embed_dim"],
-            "vision_cfg": {
-                "timm_model_name": presets.CNN["embedded"],
-                "timm_model_pretrained": False,
-                "timm_pool": "",
-                "timm_proj": "linear",
-                "image_size": list(presets.LITE_IMAGE_SIZE),
-            },
-            "text_cfg": {
-                "hf_model_name": text_folder,
-                "hf_model_pretrained": False,
-                "hf_tokenizer_name": text_folder,
-                "hf_proj_type": "linear",
-                "hf_pooler_type": "mean_pooler",
-                "context_length": RECIPE["context_length"],
-            },
-        },
-        "preprocess_cfg": presets.LITE_PREPROCESS,
+    vision = {
+        "timm_model_name": presets.CNN["embedded"],
+        "timm_model_pretrained": False,
+        "timm_pool": "",
+        "timm_proj": "linear",
+        "image_size": presets.LITE_PREPROCESS["size"],
     }
+    text = {
+        "hf_model_name": text_folder,
+        "hf_model_pretrained": False,
+        "hf_tokenizer_name": text_folder,
+        "hf_proj_type": "linear",
+        "hf_pooler_type": "mean_pooler",
+        "context_length": RECIPE["context_length"],
+    }
+    model = {"embed_dim": RECIPE["embed_dim"], "vision_cfg": vision, "text_cfg": text}
+    return {"model_cfg": model, "preprocess_cfg": presets.LITE_PREPROCESS}

@@ -1,31 +1,18 @@
 """CLIP embeddings of every product's picture and text, kept as NPY beside the table.
 
-What a tower computes from a picture or a text is cached row by row in ``<data-dir>/cache``, keyed
-by the tower's weights and preprocessing and by the input: after a kill, or after 1 % of the
-products changed, only what is missing is computed. The heads of the embedded CLIP, and the last
-stage of its image tower, are trained on the training split (:mod:`common.embed.align`) anew
-whenever the table or its split changes; of a picture the input of that stage is cached.
+What the towers compute is cached row by row in ``<data-dir>/cache``; the embedded CLIP is aligned
+(:mod:`common.embed.align`) anew whenever the table or its split changes.
 """
 
 import hashlib
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from common import metrics, presets
-from common.artifacts import (
-    RunConfig,
-    StageError,
-    atomic,
-    is_current,
-    manifest,
-    record,
-    write_csv,
-    write_npy,
-)
+from common import artifacts, metrics, presets
+from common.artifacts import RunConfig, StageError
 from common.embed.cache import file_stamp
 from common.merge.splits import SPLITS
 from common.product_table import listing_text
@@ -44,11 +31,10 @@ def ensure(run: RunConfig, table: pd.DataFrame, force: bool = False) -> tuple[Pa
     lite = identity["name"] == presets.FASHION_LITE
     # The study's random split trains on other rows, so its alignment is another one.
     suffix = ".random" if lite and run.split == "random" else ""
-    outputs = [
+    image_path, text_path = outputs = [
         path.with_name(path.stem + suffix + ".npy")
         for path in (run.paths.img_emb, run.paths.wrd_emb)
     ]
-    image_path, text_path = outputs
     files = [run.paths.raw / name for name in table["image_path"]]
     texts = listing_text(table)
     rows = [table["product_key"], [file_stamp(file) for file in files], texts]
@@ -59,19 +45,17 @@ def ensure(run: RunConfig, table: pd.DataFrame, force: bool = False) -> tuple[Pa
         weights = run.paths.model(presets.FASHION_LITE + suffix, presets.OPEN_CLIP_WEIGHTS)
         outputs.append(weights)
     inputs = {"rows": hashlib.sha256(repr([list(part) for part in rows]).encode()).hexdigest()}
-    if not force and all(is_current(path, inputs, settings) for path in outputs):
+    if not force and all(artifacts.is_current(path, inputs, settings) for path in outputs):
         return image_path, text_path
-    previous = manifest(image_path).get("settings", {}).get("model", identity)["name"]
+    previous = artifacts.manifest(image_path).get("settings", {}).get("model", identity)["name"]
     if previous != identity["name"]:
         print(f"{image_path} of {previous} gives way to {identity['name']}", flush=True)
 
     # Half of a stage's start, and not needed where all is current.
-    from common.embed import encoders
-    from common.embed.align import align_clip, save_clip, untrained_clip
-    from common.embed.models import load_clip
+    from common.embed import align, encoders
 
     device = torch_device(run.device)
-    clip = untrained_clip(device) if lite else load_clip(run, device)
+    clip = align.untrained_clip(device) if lite else encoders.load_clip(run, device)
     image_tower, text_tower = encoders.clip_towers(clip)
     started = time.monotonic()
     activations, reasons = encoders.image_activations(run.paths.cache, files, image_tower)
@@ -81,7 +65,8 @@ def ensure(run: RunConfig, table: pd.DataFrame, force: bool = False) -> tuple[Pa
     truncated = text_tower.truncated(texts)
     seconds[text_path] = time.monotonic() - started
     set_aside = image_path.with_name(image_path.stem + ".set_aside.csv")
-    write_csv(_broken_pictures(table, files, reasons), set_aside)
+    rows = [(table["product_key"][row], files[row], reason) for row, reason in reasons.items()]
+    artifacts.write_csv(pd.DataFrame(rows, columns=["product_key", "file", "reason"]), set_aside)
     if len(reasons) == len(table):
         raise StageError(
             f"none of the {len(table)} pictures under {run.paths.raw} can be decoded; "
@@ -99,13 +84,15 @@ def ensure(run: RunConfig, table: pd.DataFrame, force: bool = False) -> tuple[Pa
         np.flatnonzero(readable & (table["split"] == side).to_numpy()) for side in SPLITS
     )
     if lite:
-        history = align_clip(clip, activations, text, train, validation, device)
-        save_clip(clip.model, weights.parent)
-        record(weights, run, inputs, history.seconds, settings, best_epoch=history.best_epoch)
+        history = align.align_clip(clip, activations, text, train, validation, device)
+        align.save_clip(clip.model, weights.parent)
+        artifacts.record(
+            weights, run, inputs, history.seconds, settings, best_epoch=history.best_epoch
+        )
         image_tower, _ = encoders.clip_towers(clip)  # with its last stage as it is now
-    image_head, text_head = encoders.clip_heads(clip)
-    image = encoders.project(image_tower.finish(activations), image_head, device)
-    text = encoders.project(text, text_head, device)
+    heads = encoders.clip_heads(clip)
+    image = encoders.project(image_tower.finish(activations), heads[0], device)
+    text = encoders.project(text, heads[1], device)
     recall = metrics.retrieval(image[test], text[test])
     print(
         f"{clip.info['name']}: among {recall['among']} test products a text finds its picture "
@@ -116,32 +103,8 @@ def ensure(run: RunConfig, table: pd.DataFrame, force: bool = False) -> tuple[Pa
         (image_path, image, {"set_aside": len(reasons), "retrieval": recall}),
         (text_path, text, {"truncated": truncated}),
     ):
-        with atomic(path.with_name(path.stem + ".ids.txt")) as temporary:
+        with artifacts.atomic(path.with_name(path.stem + ".ids.txt")) as temporary:
             temporary.write_text("\n".join(table["product_key"]) + "\n", "utf-8")
-        write_npy(array, path)
-        record(path, run, inputs, seconds[path], settings, **notes)
+        artifacts.write_npy(array, path)
+        artifacts.record(path, run, inputs, seconds[path], settings, **notes)
     return image_path, text_path
-
-
-def embed_texts(run: RunConfig, texts: Sequence[str]) -> np.ndarray:
-    """Any texts, as :func:`ensure` embeds the table's: float32 (n_texts, d), cached like those."""
-    from common.embed import encoders
-    from common.embed.models import load_clip
-
-    clip = load_clip(run, torch_device(run.device))
-    _, tower = encoders.clip_towers(clip)
-    features = encoders.text_features(run.paths.cache, texts, tower)
-    return encoders.project(features, encoders.clip_heads(clip)[1], tower.device)
-
-
-def _broken_pictures(
-    table: pd.DataFrame, files: Sequence[Path], reasons: dict[int, str]
-) -> pd.DataFrame:
-    rows = list(reasons)
-    return pd.DataFrame(
-        {
-            "product_key": table["product_key"].iloc[rows].to_numpy(),
-            "file": [str(files[row]) for row in rows],
-            "reason": list(reasons.values()),
-        }
-    )

@@ -5,6 +5,8 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +16,12 @@ from timm.models import EfficientNet
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from common.artifacts import RunConfig
 from common.embed.cache import RowCache, file_stamp
 from common.embed.images import Pixels, batches, decode
-from common.embed.models import Backbone, Clip
+from common.embed.models import Backbone, Clip, load_clip
 from common.runtime import Progress
-from common.training import mixed_precision
+from common.training import mixed_precision, torch_device
 
 IMAGE_BATCH, TEXT_BATCH = 64, 64
 _CHUNK, _FINISHED = 4096, 256
@@ -32,20 +35,17 @@ class ImageTower:
     The activations that the first gives are cached. For most networks they are the features, and
     the second changes nothing. EfficientNet is cut before its last stage, a ninth of its work: the
     embedded CLIP trains that stage, the CNN stages use it as it came, both on the same activations.
-
-    Mixed precision as in training; channels last; the batch norms of the packaged EfficientNet
-    are folded into its convolutions (the same function, half as fast again).
+    Mixed precision, channels last, batch norms folded (the same function, half as fast again).
     """
 
     def __init__(self, module: nn.Module, preprocess, identity: dict):
         self.device = next(module.parameters()).device
         module = _folded(module).to(memory_format=torch.channels_last).eval()
-        self.pixels = Pixels(preprocess)
-        self._start, self._finish, self.identity = module, nn.Identity(), identity
+        self.pixels, self.identity = Pixels(preprocess), identity
+        self._start, self._finish = module, nn.Identity()
         if isinstance(module, EfficientNet):
-            self._start = nn.Sequential(
-                module.conv_stem, module.bn1, *module.blocks[:-1], nn.Flatten()
-            )
+            stages = module.conv_stem, module.bn1, *module.blocks[:-1]
+            self._start = nn.Sequential(*stages, nn.Flatten())
             self._finish = LastStage(module, self.pixels)
             self.identity = {**identity, "kept": "before the last stage"}
 
@@ -70,28 +70,23 @@ class ImageTower:
         return torch.cat(parts).numpy()
 
 
+@dataclass
 class TextTower:
     """Texts -> features by ``encode``, a function of tokens. ``pad``: the token of no text."""
 
-    def __init__(
-        self,
-        encode: Callable,
-        device: torch.device,
-        tokenizer: Callable,
-        identity: dict,
-        pad: int | None = None,
-    ):
-        self.encode, self.device, self.tokenizer = encode, device, tokenizer
-        self.identity, self.pad = identity, pad
+    encode: Callable
+    device: torch.device
+    tokenizer: Callable
+    identity: dict
+    pad: int | None = None
 
     @torch.inference_mode()
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
         """n texts -> float32 (n, d)."""
         tokens = self.tokenizer(list(texts))
         if self.pad is not None:
-            # The padding is masked, so the columns that hold nothing else cost time only. They go
-            # by sixteens: oneDNN keeps a compiled kernel of every width it has met, which for one
-            # width a batch comes to gigabytes.
+            # Columns of padding only, which is masked, cost time. They go by sixteens: oneDNN keeps
+            # a compiled kernel of every width it has met, for a width a batch some gigabytes.
             longest = int((tokens != self.pad).sum(1).max())
             tokens = tokens[:, : -(-longest // _WIDTH_STEP) * _WIDTH_STEP]
         with _autocast(self.device):
@@ -103,10 +98,9 @@ class TextTower:
         context = self.tokenizer.context_length
         # A token has at least one letter: shorter texts fit whatever they say.
         long = [text for text in texts if len(text) > context - 2]
-        if hasattr(self.tokenizer, "tokenizer"):  # from transformers
+        if long and hasattr(self.tokenizer, "tokenizer"):  # from transformers
             # verbose=False: that a text is too long is what is being counted.
-            tokenize = self.tokenizer.tokenizer
-            rows = tokenize(long, truncation=False, verbose=False).input_ids if long else []
+            rows = self.tokenizer.tokenizer(long, truncation=False, verbose=False).input_ids
             return sum(len(tokens) > context for tokens in rows)
         return sum(len(self.tokenizer.encode(text)) + 2 > context for text in long)
 
@@ -114,22 +108,18 @@ class TextTower:
 def clip_towers(clip: Clip) -> tuple[ImageTower, TextTower]:
     """The two towers of a CLIP; of our own CLIP without the heads, which are trained later."""
     model, identity = clip.model, clip.info["identity"]
-    device = next(model.parameters()).device
     if not clip.info["aligned"]:
-        return (
-            ImageTower(model.visual, clip.preprocess, {"clip image": identity}),
-            TextTower(model.encode_text, device, clip.tokenizer, {"clip text": identity}),
-        )
+        image = ImageTower(model.visual, clip.preprocess, {"clip image": identity})
+        encode, tokenizer = model.encode_text, clip.tokenizer
+        return image, TextTower(encode, image.device, tokenizer, {"clip text": identity})
+    image = ImageTower(model.visual.trunk, clip.preprocess, identity["image"])
     text, pad = model.text, model.text.config.pad_token_id
 
     def pooled(tokens: torch.Tensor) -> torch.Tensor:
         mask = (tokens != pad).long()
         return text.pooler(text.transformer(input_ids=tokens, attention_mask=mask), mask)
 
-    return (
-        ImageTower(model.visual.trunk, clip.preprocess, identity["image"]),
-        TextTower(pooled, device, clip.tokenizer, identity["text"], pad),
-    )
+    return image, TextTower(pooled, image.device, clip.tokenizer, identity["text"], pad)
 
 
 def clip_heads(clip: Clip) -> tuple[nn.Module, nn.Module]:
@@ -151,22 +141,26 @@ class ClipEncoder:
     """Embeds single listings as the table's rows are embedded, with a CLIP loaded once."""
 
     def __init__(self, clip: Clip):
-        self._image_tower, self._text_tower = clip_towers(clip)
-        self._image_head, self._text_head = clip_heads(clip)
+        self._towers, self._heads = clip_towers(clip), clip_heads(clip)
 
     def images(self, images: Sequence) -> np.ndarray:
-        """Paths or PIL images -> float32 (n_images, d), rows L2-normalised.
-
-        Raises :class:`common.embed.images.BrokenImageError` with the reason.
-        """
-        tower = self._image_tower
+        """Paths or PIL images -> float32 (n, d), L2-normalised; may raise BrokenImageError."""
+        tower = self._towers[0]
         batch = torch.stack([decode(image, tower.pixels) for image in images])
-        return project(tower(batch), self._image_head, tower.device)
+        return project(tower(batch), self._heads[0], tower.device)
 
     def texts(self, texts: Sequence[str]) -> np.ndarray:
-        """As :func:`common.product_table.listing_text` writes them -> float32 (n_texts, d)."""
-        tower = self._text_tower
-        return project(tower(texts), self._text_head, tower.device)
+        """As :func:`common.product_table.listing_text` writes them -> float32 (n, d)."""
+        tower = self._towers[1]
+        return project(tower(texts), self._heads[1], tower.device)
+
+
+def embed_texts(run: RunConfig, texts: Sequence[str]) -> np.ndarray:
+    """Any texts, as the table's are embedded: float32 (n_texts, d), cached like those."""
+    clip = load_clip(run, torch_device(run.device))
+    tower = clip_towers(clip)[1]
+    features = text_features(run.paths.cache, texts, tower)
+    return project(features, clip_heads(clip)[1], tower.device)
 
 
 def cnn_tower(backbone: Backbone) -> ImageTower:
@@ -174,13 +168,8 @@ def cnn_tower(backbone: Backbone) -> ImageTower:
     return ImageTower(backbone.module, backbone.preprocess, backbone.identity)
 
 
-def image_features(
-    folder: Path, files: Sequence[Path], tower: ImageTower
-) -> tuple[np.ndarray, dict[int, str]]:
-    """Features (n_files, d) float32, and {position: reason} of broken files, whose rows are NaN.
-
-    ``folder``: that of the caches (``paths.cache``).
-    """
+def image_features(folder: Path, files: Sequence[Path], tower: ImageTower) -> tuple:
+    """As :func:`image_activations`, but of features, float32 (n_files, d)."""
     activations, reasons = image_activations(folder, files, tower)
     return tower.finish(activations), reasons
 
@@ -188,10 +177,8 @@ def image_features(
 def image_activations(
     folder: Path, files: Sequence[Path], tower: ImageTower
 ) -> tuple[np.ndarray, dict[int, str]]:
-    """What :meth:`ImageTower.start` gives, float16 (n_files, s), and the reasons as above.
-
-    A file counts as changed when its size or its time does.
-    """
+    """What :meth:`ImageTower.start` gives, float16 (n_files, s), and {position: reason} of broken
+    files, whose rows are NaN. ``folder``: that of the caches (``paths.cache``)."""
     cache = _cache(folder, tower.identity)
     keys = [hashlib.sha256(file_stamp(file).encode()).digest() for file in files]
     missing = cache.missing(keys)
@@ -221,7 +208,7 @@ def text_features(folder: Path, texts: Sequence[str], tower: TextTower) -> np.nd
 
 
 def _cache(folder: Path, identity: dict) -> RowCache:
-    name = re.sub(r"[^\w.-]+", "-", str(identity.get("name") or next(iter(identity))))
+    name = re.sub(r"[^\w.-]+", "-", identity.get("name") or next(iter(identity)))
     mark = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
     return RowCache(folder / f"{name}-{mark}.sqlite")
 
@@ -241,12 +228,10 @@ def _folded(module: nn.Module) -> nn.Module:
         return module
     module = copy.deepcopy(module)
     for parent in list(module.modules()):
-        previous = None
-        for name, child in list(parent.named_children()):
+        for (previous, conv), (name, child) in pairwise(list(parent.named_children())):
             if isinstance(child, BatchNormAct2d):
-                setattr(parent, previous, fuse_conv_bn_eval(getattr(parent, previous), child))
+                setattr(parent, previous, fuse_conv_bn_eval(conv, child))
                 setattr(parent, name, child.act)
-            previous = name
     module.conv_stem = _InFloat32(module.conv_stem)
     module.blocks[0] = _InFloat32(module.blocks[0])
     return module
@@ -257,8 +242,8 @@ class LastStage(nn.Module):
 
     def __init__(self, trunk: EfficientNet, pixels: Pixels):
         super().__init__()
-        self.stage, self.conv, self.norm = trunk.blocks[-1], trunk.conv_head, trunk.bn2
-        self.pool = trunk.global_pool
+        self.stage, self.conv = trunk.blocks[-1], trunk.conv_head
+        self.norm, self.pool = trunk.bn2, trunk.global_pool
         self.cells = tuple(-(-size // _STRIDE) for size in (pixels.height, pixels.width))
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
@@ -266,11 +251,7 @@ class LastStage(nn.Module):
         return self.pool(self.norm(self.conv(self.stage(maps))))
 
 
-class _InFloat32(nn.Module):
-    def __init__(self, module: nn.Module):
-        super().__init__()
-        self.module = module
-
+class _InFloat32(nn.Sequential):
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         with torch.autocast(inputs.device.type, enabled=False):
-            return self.module(inputs.float())
+            return super().forward(inputs.float())

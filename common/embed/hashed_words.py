@@ -12,10 +12,9 @@ from sklearn.feature_extraction.text import HashingVectorizer
 WIDTH = 2**11
 LENGTH = 8.0  # of a row, so that its entries are about 1 as those of a normed embedding are
 
-# Said in any text, so that they tell nothing.
 _STOP_WORDS = (
     "a an and are as at be by for from has have in is it its of on or that the these this to was "
-    "which will with you your".split()
+    "which will with you your"
 )
 
 
@@ -24,7 +23,7 @@ def hashed(texts: Sequence[str], width: int = WIDTH) -> np.ndarray:
     vectorizer = HashingVectorizer(
         n_features=width,
         token_pattern=r"\w+",
-        stop_words=_STOP_WORDS,
+        stop_words=_STOP_WORDS.split(),
         norm=None,
         alternate_sign=False,
     )

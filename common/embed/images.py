@@ -1,7 +1,7 @@
 """Image files to batches of pixels: decoded in worker processes, broken ones set aside by name."""
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,8 +13,7 @@ from torchvision.transforms import Compose, Resize, v2
 
 from common import runtime
 
-# From here on worker processes pay for their start.
-_WORKERS_FROM = 256
+_WORKERS_FROM = 256  # files, from which on worker processes pay for their start
 # A JPEG file is decoded at least so many times as large as the model's input: its embedding then
 # keeps a cosine of 0.998 to that of the file decoded whole.
 _DRAFT = 4
@@ -27,9 +26,6 @@ class BrokenImageError(Exception):
         super().__init__(reason)
         self.code = code
 
-    def __reduce__(self):  # decoded in worker processes
-        return type(self), (str(self), self.code)
-
 
 class Pixels:
     """A model's input: an open_clip or timm validation transform, taken apart.
@@ -41,7 +37,12 @@ class Pixels:
 
     def __init__(self, preprocess: Compose):
         *geometry, _, normalise = preprocess.transforms
-        self.geometry = _in_torch(geometry)
+        self.geometry = [
+            v2.Resize(step.size, step.interpolation, step.max_size, step.antialias)
+            if isinstance(step, Resize)
+            else step
+            for step in geometry
+        ]
         self.mean = torch.as_tensor(normalise.mean).view(3, 1, 1)
         self.std = torch.as_tensor(normalise.std).view(3, 1, 1)
         self.height, self.width = self.cut(Image.new("RGB", (64, 64))).shape[1:]
@@ -49,9 +50,12 @@ class Pixels:
     def cut(self, image: Image.Image) -> torch.Tensor:
         """An RGB image -> uint8 tensor (3, height, width)."""
         for step in self.geometry:
-            image = step(image)
-        array = np.array(image, dtype=np.uint8)
-        return torch.from_numpy(array).permute(2, 0, 1)
+            if isinstance(step, v2.Resize):
+                resized = step(_bytes(image)[None])[0]
+                image = Image.fromarray(resized.permute(1, 2, 0).numpy())
+            else:
+                image = step(image)
+        return _bytes(image)
 
     def normalise(self, batch: torch.Tensor, device: torch.device) -> torch.Tensor:
         """uint8 (n, 3, height, width) -> float32, normalised, channels last, on ``device``."""
@@ -60,18 +64,8 @@ class Pixels:
         return floats.contiguous(memory_format=torch.channels_last)
 
 
-def _in_torch(geometry: list) -> list:
-    def of_bytes(step: Resize):
-        resize = v2.Resize(step.size, step.interpolation, step.max_size, step.antialias)
-        return partial(_on_bytes, resize=resize)
-
-    return [of_bytes(step) if isinstance(step, Resize) else step for step in geometry]
-
-
-def _on_bytes(image: Image.Image, resize: Callable[[torch.Tensor], torch.Tensor]) -> Image.Image:
-    """RGB -> RGB by a function of a uint8 tensor (1, 3, height, width), channels last."""
-    resized = resize(torch.from_numpy(np.array(image)).permute(2, 0, 1)[None])
-    return Image.fromarray(resized[0].permute(1, 2, 0).numpy())
+def _bytes(image: Image.Image) -> torch.Tensor:
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)
 
 
 def decode(source: str | Path | Image.Image, pixels: Pixels) -> torch.Tensor:
@@ -103,31 +97,9 @@ def as_rgb(image: Image.Image) -> Image.Image:
     """Upright by the camera's note, and RGB: transparency becomes white."""
     image = ImageOps.exif_transpose(image)
     if image.has_transparency_data:
-        image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
+        image = Image.alpha_composite(white, image.convert("RGBA"))
     return image.convert("RGB")
-
-
-class _Files:
-    def __init__(self, paths: Sequence[Path], pixels: Pixels):
-        self.paths, self.pixels = paths, pixels
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, position: int):
-        try:
-            return position, decode(self.paths[position], self.pixels)
-        except BrokenImageError as error:
-            return position, str(error)
-
-
-def _collate(items: list) -> tuple[list[int], torch.Tensor | None, dict[int, str]]:
-    whole = [(position, value) for position, value in items if isinstance(value, torch.Tensor)]
-    broken = {position: value for position, value in items if isinstance(value, str)}
-    batch = torch.stack([value for _, value in whole]) if whole else None
-    return [position for position, _ in whole], batch, broken
 
 
 def worker_count(files: int) -> int:
@@ -140,10 +112,20 @@ def batches(
 ) -> Iterator[tuple[list[int], torch.Tensor | None, dict[int, str]]]:
     """Yields (positions, uint8 batch, {position: reason}) over ``paths``, in order."""
     yield from DataLoader(
-        _Files(paths, pixels),
+        range(len(paths)),
         batch_size,
         num_workers=worker_count(len(paths)),
-        collate_fn=_collate,
+        collate_fn=partial(_decode_batch, paths, pixels),
         worker_init_fn=runtime.let_others_first,
         pin_memory=torch.cuda.is_available(),
     )
+
+
+def _decode_batch(paths: Sequence[Path], pixels: Pixels, positions: list[int]):
+    whole, broken = {}, {}
+    for position in positions:
+        try:
+            whole[position] = decode(paths[position], pixels)
+        except BrokenImageError as error:
+            broken[position] = str(error)
+    return list(whole), torch.stack(list(whole.values())) if whole else None, broken

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import open_clip
 import timm
 import torch
-from huggingface_hub import constants, file_download, get_session
+from huggingface_hub import constants, get_session
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from timm.data import create_transform, resolve_model_data_config
 from torch import nn
@@ -21,11 +21,10 @@ from common.artifacts import RunConfig, StageError
 class Clip(NamedTuple):
     """A loaded CLIP.
 
-    model: open_clip model in evaluation mode, on its device.
-    preprocess: PIL image -> float tensor (3, height, width), normalised as the model wants it.
-    tokenizer: list of strings -> integer tensor (n, context length).
-    info: name, identity (JSON-able; two models with the same identity embed alike),
-        context_length, aligned (whether it is our own, whose towers and heads are kept apart).
+    model: open_clip model in evaluation mode. preprocess: PIL image -> float tensor (3, height,
+    width), normalised. tokenizer: strings -> integer tensor (n, context length). info: name,
+    identity (JSON-able; models of the same identity embed alike), context_length, aligned (whether
+    it is our own, whose towers and heads are kept apart).
     """
 
     model: nn.Module
@@ -35,12 +34,7 @@ class Clip(NamedTuple):
 
 
 class Backbone(NamedTuple):
-    """A loaded CNN without its classifier.
-
-    module: images (n, 3, height, width) -> pooled features (n, dim).
-    preprocess: PIL image -> float tensor (3, height, width), normalised.
-    dim: width of the features. identity: as in :class:`Clip`.
-    """
+    """A CNN without its classifier: (n, 3, height, width) -> (n, dim); else as :class:`Clip`."""
 
     module: nn.Module
     preprocess: Callable
@@ -56,58 +50,44 @@ def load_clip(run: RunConfig, device: torch.device) -> Clip:
     """
     name = presets.clip_name(run.preset, run.clip)
     identity = presets.clip_identity(run.preset, run.clip)
-    if name == presets.FASHION_LITE:
-        folder = run.paths.model(presets.FASHION_LITE)
-        if not (folder / "open_clip_config.json").exists():
-            raise StageError(
-                f"{folder} holds no aligned CLIP; make it with: {presets.embed_command(run.paths)}"
-            )
-        return _open_clip(f"local-dir:{folder}", None, device, identity, aligned=True)
-    if presets.is_path(name):
-        if Path(name).is_dir():
-            return _open_clip(f"local-dir:{name}", None, device, identity)
+    aligned = name == presets.FASHION_LITE
+    folder = run.paths.model(name) if aligned else Path(name)
+    if aligned and not (folder / "open_clip_config.json").exists():
+        raise StageError(
+            f"{folder} holds no aligned CLIP; make it with: {presets.embed_command(run.paths)}"
+        )
+    pretrained, repository, overrides = None, "", {}
+    if name.startswith("hf-hub:"):
+        repository = name.removeprefix("hf-hub:").rstrip("/")
+    elif aligned or (presets.is_path(name) and folder.is_dir()):
+        name = f"local-dir:{folder}"
+    elif presets.is_path(name):
         architecture, _, tag = presets.CLIP[run.preset].partition("/")
         if not tag:
             raise StageError(
                 f"--clip {name}: a single weights file goes with --preset study "
                 "(ViT-B-16); give the folder with open_clip_config.json instead"
             )
-        return _open_clip(architecture, name, device, identity)
-    if name.startswith("hf-hub:"):
-        return _open_clip(name, None, device, identity)
-    architecture, _, tag = name.partition("/")
-    return _open_clip(architecture, tag or None, device, identity)
-
-
-def _open_clip(
-    name: str, pretrained: str | None, device: torch.device, identity: dict, aligned: bool = False
-) -> Clip:
-    if name.startswith("hf-hub:"):
-        repository = name.removeprefix("hf-hub:")
+        name, pretrained = architecture, name
     else:
-        repository = open_clip.get_pretrained_cfg(name, pretrained or "").get("hf_hub", "")
-    label = name if pretrained is None else f"{name}/{pretrained}"
-    with _loading("clip", label, repository.rstrip("/")):
-        overrides = {}
+        name, _, pretrained = name.partition("/")
+        repository = open_clip.get_pretrained_cfg(name, pretrained).get("hf_hub", "").rstrip("/")
+    label = f"{name}/{pretrained}" if pretrained else name
+    with _one_line_errors("clip", label, repository):
         if name.startswith("local-dir:"):
             # A text tower from transformers finds its configuration in the same folder, wherever
             # the folder has been moved to.
-            folder = Path(name.removeprefix("local-dir:"))
             config = json.loads((folder / "open_clip_config.json").read_text("utf-8"))
             text = config["model_cfg"]["text_cfg"]
             if "hf_model_name" in text and (folder / "config.json").exists():
                 local = {"hf_model_name": str(folder), "hf_model_pretrained": False}
                 overrides["text_cfg"] = text | local
         model, preprocess = open_clip.create_model_from_pretrained(
-            name, pretrained, device=device, **overrides
+            name, pretrained or None, device=device, **overrides
         )
         tokenizer = open_clip.get_tokenizer(name)
-    info = {
-        "name": identity["name"],
-        "identity": identity,
-        "context_length": tokenizer.context_length,
-        "aligned": aligned,
-    }
+    info = {"name": identity["name"], "identity": identity, "aligned": aligned}
+    info["context_length"] = tokenizer.context_length
     return Clip(model.eval(), preprocess, tokenizer, info)
 
 
@@ -124,7 +104,7 @@ def load_cnn(preset: str, chosen: str | None, device: torch.device) -> Backbone:
             name, overlay = presets.CNN[preset], {"file": name}
     registered = timm.get_pretrained_cfg(name, allow_unregistered=True)
     repository = "" if overlay or not registered else registered.hf_hub_id or ""
-    with _loading("cnn", overlay.get("file", name), repository):
+    with _one_line_errors("cnn", overlay.get("file", name), repository):
         module = timm.create_model(
             name, pretrained=True, num_classes=0, pretrained_cfg_overlay=overlay or None
         )
@@ -142,10 +122,11 @@ def lite_trunk() -> nn.Module:
     file = presets.lite0_file()
     stored = torch.load(file, map_location="cpu", weights_only=True)
     values = [value for name, value in stored.items() if not name.startswith("_fc.")]
-    state = trunk.state_dict()
-    if [value.shape for value in values] != [value.shape for value in state.values()]:
-        raise presets.unavailable("cnn", "the tensors of EfficientNet-Lite0", str(file))
-    trunk.load_state_dict(dict(zip(state, values, strict=True)))
+    try:
+        trunk.load_state_dict(dict(zip(trunk.state_dict(), values, strict=True)))
+    except (ValueError, RuntimeError) as error:
+        tensors = "the tensors of EfficientNet-Lite0"
+        raise presets.unavailable("cnn", tensors, str(file)) from error
     return trunk
 
 
@@ -155,24 +136,21 @@ def lite_preprocess() -> Callable:
 
 
 @contextmanager
-def _loading(kind: str, label: str, repository: str = ""):
+def _one_line_errors(kind: str, label: str, repository: str = ""):
     """Whatever a library raises when weights cannot be had or read becomes one line.
 
-    ``repository`` names where the hub keeps them, if it does: the hub's client would try for a
-    minute before it gives up, so a hub out of reach is found out first.
+    ``repository``: where the hub keeps them, if it does. The hub's client would try for a minute
+    before it gives up, so a hub out of reach is found out first.
     """
     places = f"{constants.HF_HUB_CACHE} and the hub"
-    if repository:
-        folder = file_download.repo_folder_name(repo_id=repository, repo_type="model")
-        if not (Path(constants.HF_HUB_CACHE) / folder).exists():
-            try:
-                get_session().head(constants.ENDPOINT, timeout=5)
-            except Exception as error:  # the client library's errors have no common base
-                raise presets.unavailable(
-                    kind, label, f"{places}, which is out of reach"
-                ) from error
+    folder = "models--" + repository.replace("/", "--")  # as the hub's client names it
+    if repository and not (Path(constants.HF_HUB_CACHE) / folder).exists():
+        try:
+            get_session().head(constants.ENDPOINT, timeout=5)
+        except Exception as error:  # the client library's errors have no common base
+            raise presets.unavailable(kind, label, f"{places}, which is out of reach") from error
     try:
         yield
-    except (OSError, RuntimeError, ValueError, KeyError, LookupError) as error:
+    except (OSError, RuntimeError, ValueError, LookupError) as error:
         reason = " ".join(str(error).split())[:200]
         raise presets.unavailable(kind, label, f"{places} ({reason})") from error

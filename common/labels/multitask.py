@@ -16,7 +16,7 @@ import torch
 from scipy.special import softmax
 from torch import nn
 
-from common import figures, metrics, runtime, training
+from common import figures, metrics, training
 from common.artifacts import RunConfig
 from common.dataset import EXPERIMENTS, Dataset
 from common.labels import protocol
@@ -110,7 +110,7 @@ def train(
     The temperatures are fitted on the validation rows; there are none under the study's
     criterion, which has no probabilities.
     """
-    runtime.seed_everything(split.seed)
+    training.seed_everything(split.seed)
     network = model.build(split.classes)
     learning, validation = (
         model.batches(

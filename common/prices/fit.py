@@ -19,8 +19,8 @@ from common.prices.features import EXPERIMENTS, PriceTask, feature_columns
 from common.prices.recipes import RECIPES
 from common.prices.trees import STUDY, TUNED, Trees
 from common.results import Results, leaderboard
-from common.runtime import Progress, hardware, seed_everything
-from common.training import History, torch_device
+from common.runtime import Progress, hardware
+from common.training import History, seed_everything, torch_device
 
 ROW_KEY = ("experiment", "features", "model", "split", "seed")
 GROUP_KEY = ("experiment", "features", "method", "split", "seed", "group")

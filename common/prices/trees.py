@@ -14,7 +14,7 @@ from sklearn.decomposition import PCA
 from sklearn.random_projection import GaussianRandomProjection
 from xgboost import XGBRegressor
 
-from common import runtime
+from common import runtime, tuning
 from common.artifacts import atomic, write_json
 from common.prices.features import PriceFeatures, PriceTask
 
@@ -131,8 +131,6 @@ def search(library: str, task: PriceTask, trials: int, path: Path, name: str) ->
     sqrt(RMSE * MAE) in USD, since a price must be near for the many and not absurd for the few.
     ``path``, ``name``: see :func:`common.tuning.search`.
     """
-    from common import tuning
-
     (learned, usd), (held_out, true) = (
         (task.matrix(rows), task.usd[rows]) for rows in (task.train, task.test)
     )
