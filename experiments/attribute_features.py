@@ -20,10 +20,12 @@ from sklearn.linear_model import LogisticRegression
 
 from attributes.normalize import COLUMNS
 from common import cli, dataset, presets
-from common.artifacts import StageError
-from common.embed import encoders
+from common.artifacts import RunConfig, StageError
+from common.embed.encoders import clip_heads, clip_towers, project, text_features
+from common.embed.models import load_clip
 from common.labels.protocol import KEY, MAJORITY, Estimator, Prediction, run_tasks
 from common.results import Results, leaderboard
+from common.training import torch_device
 
 STAGE = "attribute_features"
 # Model -> the blocks of its inputs.
@@ -68,6 +70,13 @@ def fit(name: str, blocks: dict[str, np.ndarray], split):
         yield Prediction(name, task, seconds, proba)
 
 
+def embed_texts(run: RunConfig, texts: list[str]) -> np.ndarray:
+    """Any texts, as the table's are embedded: float32 (n_texts, d), cached like those."""
+    clip = load_clip(run, torch_device(run.device))
+    tower, head = clip_towers(clip)[1], clip_heads(clip)[1]
+    return project(text_features(run.paths.cache, texts, tower), head, tower.device)
+
+
 def main() -> None:
     parser = cli.parser(__doc__)
     presets.add_arguments(parser, "clip")
@@ -79,7 +88,7 @@ def main() -> None:
     blocks = {
         "image": np.asarray(data.image, np.float32) * SCALE,
         "text": np.asarray(data.text, np.float32) * SCALE,
-        "attribute text": encoders.embed_texts(run, list(data.table["llm_text"])) * SCALE,
+        "attribute text": embed_texts(run, list(data.table["llm_text"])) * SCALE,
         "categories": categories(data.table, dataset.sides(data.table)[0]),
     }
     results = Results(run.paths.results(STAGE), run, data.inputs, KEY, {"given": INPUTS})

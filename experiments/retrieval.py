@@ -137,14 +137,14 @@ def main() -> None:
     device = torch_device(run.device)
     clip = load_clip(run, device)
     if run.clip is None and presets.CLIP[run.preset] == presets.FASHION_LITE:
-        raw, name = untrained_clip(device), f"{clip.info['name']}, not aligned"
+        raw, name = untrained_clip(device), f"{clip.identity['name']}, not aligned"
         encode = ClipEncoder(raw).texts
         evaluate(results, base, name, table, *embed(run, raw, table), encode)
         pair = (np.asarray(part[rows]) for part in (data.image, data.text))
     else:
         pair = embed(run, clip, table)
     encode = ClipEncoder(clip).texts
-    evaluate(results, base, clip.info["name"], table, *pair, encode)
+    evaluate(results, base, clip.identity["name"], table, *pair, encode)
     columns = {"text_to_image@1": ("text to picture @1", "{:.3f}")}
     columns |= {"text_to_image@10": ("@10", "{:.3f}")}
     columns |= {"zero_shot_category": ("zero-shot category", "{:.3f}")}

@@ -10,7 +10,6 @@ from planted import planted_products
 from attributes.normalize import COLUMNS
 from common import cli, dataset
 from common.artifacts import StageError
-from common.embed import encoders
 from experiments import attribute_features
 
 
@@ -27,7 +26,7 @@ def planted_with_attributes(monkeypatch):
     monkeypatch.setattr(dataset, "load", lambda run: data)
     spread = np.random.default_rng(2).normal(size=(97, 32)).astype(np.float32)
     monkeypatch.setattr(
-        encoders,
+        attribute_features,
         "embed_texts",
         lambda run, texts: np.stack([spread[len(text)] for text in texts]),
     )

@@ -40,7 +40,7 @@ def backbone(*_):
     module = nn.Sequential(
         nn.Conv2d(3, 8, 5, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1)
     )
-    return Backbone(nn.Sequential(*module, nn.Flatten()), PREPROCESS, 8, {"name": "small"})
+    return Backbone(nn.Sequential(*module, nn.Flatten()), PREPROCESS, {"name": "small"}, 8)
 
 
 def make_data(folder):

@@ -17,9 +17,10 @@ from safetensors.torch import save_file
 from common import presets
 from common.artifacts import Paths, RunConfig, StageError, manifest
 from common.embed import embeddings, encoders
-from common.embed.encoders import ClipEncoder, cnn_tower
+from common.embed.encoders import ClipEncoder, ImageTower
 from common.embed.images import BrokenImageError, Pixels, decode
 from common.embed.models import lite_preprocess, lite_trunk, load_clip, load_cnn
+from experiments.attribute_features import embed_texts
 
 CPU = torch.device("cpu")
 PRODUCTS = 24
@@ -166,7 +167,7 @@ def test_a_single_listing_is_embedded_as_in_the_table(made):
     texts = [f"{row.title}. {row.description}" for row in table.itertuples()]
     one_by_one = np.concatenate([encoder.texts([each]) for each in texts[::5]])
     assert turned(one_by_one, text[::5]).max() < BATCH_TOLERANCE
-    assert turned(encoders.embed_texts(run, texts), text).max() < BATCH_TOLERANCE
+    assert turned(embed_texts(run, texts), text).max() < BATCH_TOLERANCE
     assert turned(encoder.images([Image.open(files[0])]), image[:1]).max() < BATCH_TOLERANCE
 
 
@@ -282,7 +283,7 @@ def test_large_photographs_are_read_small_and_look_the_same(tmp_path):
     noise = np.random.default_rng(0).normal(0, 12, (2400, 1600, 3))
     photo = np.asarray(draw("navy", "dress").resize((1600, 2400), Image.LANCZOS))
     Image.fromarray((photo + noise).clip(0, 255).astype(np.uint8)).save(tmp_path / "big.jpg")
-    tower = cnn_tower(load_cnn("embedded", None, CPU))
+    tower = ImageTower(*load_cnn("embedded", None, CPU)[:3])
     seen = []
     cut = tower.pixels.cut
     tower.pixels.cut = lambda image: (seen.append(image.size), cut(image))[1]
@@ -307,7 +308,7 @@ def test_pixels_are_those_of_the_transform():
 
 
 def test_embeddings_do_not_depend_on_the_batch():
-    tower = cnn_tower(load_cnn("embedded", None, CPU))
+    tower = ImageTower(*load_cnn("embedded", None, CPU)[:3])
     pictures = [draw(c, s) for c in COLOURS for s in SHAPES]
     batch = torch.stack([decode(picture, tower.pixels) for picture in pictures])
     together = tower(batch)

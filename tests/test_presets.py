@@ -54,7 +54,7 @@ def test_lite0_sees_shoes_in_photographs_of_shoes(shared_data):
     files = [folder / "images" / f"{i}.jpg" for i in styles.id[styles.articleType.isin(kinds)]]
     files = [file for file in files if file.exists()][:24]
     _, stored = lite0_file()
-    tower = encoders.cnn_tower(load_cnn("embedded", None, CPU))
+    tower = encoders.ImageTower(*load_cnn("embedded", None, CPU)[:3])
     features = tower(torch.stack([decode(file, tower.pixels) for file in files]))
     scores = features @ stored["_fc.weight"].numpy().T + stored["_fc.bias"].numpy()
     assert len(files) >= 20

@@ -44,9 +44,7 @@ def untrained_clip(device: torch.device) -> Clip:
     open_clip.model.set_model_preprocess_cfg(model, config["preprocess_cfg"])
     length, identity = RECIPE["context_length"], presets.clip_identity()
     tokenizer = open_clip.tokenizer.HFTokenizer(str(source), context_length=length)
-    info = {"name": identity["name"], "identity": identity, "context_length": length}
-    info["aligned"] = True
-    return Clip(model.to(device).eval(), lite_preprocess(), tokenizer, info)
+    return Clip(model.to(device).eval(), lite_preprocess(), tokenizer, identity, aligned=True)
 
 
 def align_clip(
@@ -87,17 +85,11 @@ def align_clip(
             weight_decay=RECIPE["weight_decay"],
             schedule="onecycle",
         )
+        learning = side(train, config.batch_size, True)
+        held_out = side(validation, _AT_ONCE, False) if len(validation) else None
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            return fit(
-                network,
-                side(train, config.batch_size, True),
-                side(validation, _AT_ONCE, False) if len(validation) else None,
-                _contrastive,
-                config,
-                device,
-                progress="aligning",
-            )
+            return fit(network, learning, held_out, _contrastive, config, device, None, "aligning")
 
     model.requires_grad_(False)
     first = step(_Pair(model, nn.Identity()), features, RECIPE["heads"])

@@ -52,10 +52,10 @@ def ensure(run: RunConfig, table: pd.DataFrame, force: bool = False) -> tuple[Pa
         print(f"{image_path} of {previous} gives way to {identity['name']}", flush=True)
 
     # Half of a stage's start, and not needed where all is current.
-    from common.embed import align, encoders
+    from common.embed import align, encoders, models
 
     device = torch_device(run.device)
-    clip = align.untrained_clip(device) if lite else encoders.load_clip(run, device)
+    clip = align.untrained_clip(device) if lite else models.load_clip(run, device)
     image_tower, text_tower = encoders.clip_towers(clip)
     started = time.monotonic()
     activations, reasons = encoders.image_activations(run.paths.cache, files, image_tower)
@@ -73,11 +73,8 @@ def ensure(run: RunConfig, table: pd.DataFrame, force: bool = False) -> tuple[Pa
             f"the reasons are in {set_aside}"
         )
     if truncated:
-        print(
-            f"{truncated} of {len(texts)} texts are longer than the {clip.info['context_length']} "
-            "tokens that the model reads; the rest of them is not embedded",
-            flush=True,
-        )
+        tokens = f"the {clip.tokenizer.context_length} tokens that the model reads"
+        print(f"{truncated} of {len(texts)} texts are longer than {tokens}, so cut", flush=True)
 
     readable = ~np.isnan(activations[:, 0])
     train, validation, test = (
@@ -95,7 +92,7 @@ def ensure(run: RunConfig, table: pd.DataFrame, force: bool = False) -> tuple[Pa
     text = encoders.project(text, heads[1], device)
     recall = metrics.retrieval(image[test], text[test])
     print(
-        f"{clip.info['name']}: among {recall['among']} test products a text finds its picture "
+        f"{identity['name']}: among {recall['among']} test products a text finds its picture "
         f"first in {recall['text_to_image@1']:.1%}, among ten in {recall['text_to_image@10']:.1%}",
         flush=True,
     )

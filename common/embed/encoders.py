@@ -16,12 +16,11 @@ from timm.models import EfficientNet
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from common.artifacts import RunConfig
 from common.embed.cache import RowCache, file_stamp
 from common.embed.images import Pixels, batches, decode
-from common.embed.models import Backbone, Clip, load_clip
+from common.embed.models import Clip
 from common.runtime import Progress
-from common.training import mixed_precision, torch_device
+from common.training import mixed_precision
 
 IMAGE_BATCH, TEXT_BATCH = 64, 64
 _CHUNK, _FINISHED = 4096, 256
@@ -30,20 +29,21 @@ _STRIDE = 32  # pixels of the picture to a cell of an EfficientNet's last maps
 
 
 class ImageTower:
-    """Pixels -> features of one network, in two steps: :meth:`start`, then :meth:`finish`.
+    """Pixels -> features of one network in two steps; the activations between them are cached.
 
-    The activations that the first gives are cached. For most networks they are the features, and
-    the second changes nothing. EfficientNet is cut before its last stage, a ninth of its work: the
-    embedded CLIP trains that stage, the CNN stages use it as it came, both on the same activations.
+    EfficientNet is cut before its last stage, a ninth of its work: the embedded CLIP trains that
+    stage, the CNN stages use it as it came. Of other networks the activations are the features.
     Mixed precision, channels last, batch norms folded (the same function, half as fast again).
     """
 
     def __init__(self, module: nn.Module, preprocess, identity: dict):
         self.device = next(module.parameters()).device
-        module = _folded(module).to(memory_format=torch.channels_last).eval()
+        cut = isinstance(module, EfficientNet)
+        module = _folded(module) if cut else module
+        module = module.to(memory_format=torch.channels_last).eval()
         self.pixels, self.identity = Pixels(preprocess), identity
         self._start, self._finish = module, nn.Identity()
-        if isinstance(module, EfficientNet):
+        if cut:
             stages = module.conv_stem, module.bn1, *module.blocks[:-1]
             self._start = nn.Sequential(*stages, nn.Flatten())
             self._finish = LastStage(module, self.pixels)
@@ -107,8 +107,8 @@ class TextTower:
 
 def clip_towers(clip: Clip) -> tuple[ImageTower, TextTower]:
     """The two towers of a CLIP; of our own CLIP without the heads, which are trained later."""
-    model, identity = clip.model, clip.info["identity"]
-    if not clip.info["aligned"]:
+    model, identity = clip.model, clip.identity
+    if not clip.aligned:
         image = ImageTower(model.visual, clip.preprocess, {"clip image": identity})
         encode, tokenizer = model.encode_text, clip.tokenizer
         return image, TextTower(encode, image.device, tokenizer, {"clip text": identity})
@@ -124,9 +124,8 @@ def clip_towers(clip: Clip) -> tuple[ImageTower, TextTower]:
 
 def clip_heads(clip: Clip) -> tuple[nn.Module, nn.Module]:
     """What turns the features of :func:`clip_towers` into embeddings, of pictures and of texts."""
-    if clip.info["aligned"]:
-        return clip.model.visual.head, clip.model.text.proj
-    return nn.Identity(), nn.Identity()
+    model = clip.model
+    return (model.visual.head, model.text.proj) if clip.aligned else (nn.Identity(), nn.Identity())
 
 
 @torch.inference_mode()
@@ -153,19 +152,6 @@ class ClipEncoder:
         """As :func:`common.product_table.listing_text` writes them -> float32 (n, d)."""
         tower = self._towers[1]
         return project(tower(texts), self._heads[1], tower.device)
-
-
-def embed_texts(run: RunConfig, texts: Sequence[str]) -> np.ndarray:
-    """Any texts, as the table's are embedded: float32 (n_texts, d), cached like those."""
-    clip = load_clip(run, torch_device(run.device))
-    tower = clip_towers(clip)[1]
-    features = text_features(run.paths.cache, texts, tower)
-    return project(features, clip_heads(clip)[1], tower.device)
-
-
-def cnn_tower(backbone: Backbone) -> ImageTower:
-    """A CNN without its classifier, frozen."""
-    return ImageTower(backbone.module, backbone.preprocess, backbone.identity)
 
 
 def image_features(folder: Path, files: Sequence[Path], tower: ImageTower) -> tuple:
@@ -218,14 +204,12 @@ def _autocast(device: torch.device):
     return torch.autocast(device.type, dtype=dtype, enabled=dtype is not None)
 
 
-def _folded(module: nn.Module) -> nn.Module:
-    """A copy with each batch norm folded into the convolution before it (EfficientNet only).
+def _folded(module: EfficientNet) -> EfficientNet:
+    """A copy with each batch norm folded into the convolution before it.
 
     Its stem and first stage stay in float32 where the rest is computed in bfloat16: they make
     two thirds of the rounding error and a tenth of the work.
     """
-    if not isinstance(module, EfficientNet):
-        return module
     module = copy.deepcopy(module)
     for parent in list(module.modules()):
         for (previous, conv), (name, child) in pairwise(list(parent.named_children())):

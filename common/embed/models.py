@@ -19,18 +19,13 @@ from common.artifacts import RunConfig, StageError
 
 
 class Clip(NamedTuple):
-    """A loaded CLIP.
+    """A loaded CLIP, in evaluation mode. Models of the same identity (JSON-able) embed alike."""
 
-    model: open_clip model in evaluation mode. preprocess: PIL image -> float tensor (3, height,
-    width), normalised. tokenizer: strings -> integer tensor (n, context length). info: name,
-    identity (JSON-able; models of the same identity embed alike), context_length, aligned (whether
-    it is our own, whose towers and heads are kept apart).
-    """
-
-    model: nn.Module
-    preprocess: Callable
-    tokenizer: Callable
-    info: dict
+    model: nn.Module  # of open_clip
+    preprocess: Callable  # PIL image -> float tensor (3, height, width), normalised
+    tokenizer: Callable  # strings -> integer tensor (n, context length)
+    identity: dict
+    aligned: bool = False  # our own, whose towers and heads are kept apart
 
 
 class Backbone(NamedTuple):
@@ -38,16 +33,12 @@ class Backbone(NamedTuple):
 
     module: nn.Module
     preprocess: Callable
-    dim: int
     identity: dict
+    dim: int
 
 
 def load_clip(run: RunConfig, device: torch.device) -> Clip:
-    """The CLIP that ``--preset`` or ``--clip`` names.
-
-    ``fashion-lite`` is loaded as it lies, aligned, in ``<data-dir>/models/fashion-lite``, where
-    ``python -m common.embed`` or the first stage that needs embeddings puts it.
-    """
+    """The CLIP that ``--preset`` or ``--clip`` names; ``fashion-lite`` as it lies in the data."""
     name = presets.clip_name(run.preset, run.clip)
     identity = presets.clip_identity(run.preset, run.clip)
     aligned = name == presets.FASHION_LITE
@@ -75,10 +66,9 @@ def load_clip(run: RunConfig, device: torch.device) -> Clip:
     label = f"{name}/{pretrained}" if pretrained else name
     with _one_line_errors("clip", label, repository):
         if name.startswith("local-dir:"):
-            # A text tower from transformers finds its configuration in the same folder, wherever
-            # the folder has been moved to.
             config = json.loads((folder / "open_clip_config.json").read_text("utf-8"))
             text = config["model_cfg"]["text_cfg"]
+            # A text tower from transformers has its configuration beside, also in a moved folder.
             if "hf_model_name" in text and (folder / "config.json").exists():
                 local = {"hf_model_name": str(folder), "hf_model_pretrained": False}
                 overrides["text_cfg"] = text | local
@@ -86,9 +76,7 @@ def load_clip(run: RunConfig, device: torch.device) -> Clip:
             name, pretrained or None, device=device, **overrides
         )
         tokenizer = open_clip.get_tokenizer(name)
-    info = {"name": identity["name"], "identity": identity, "aligned": aligned}
-    info["context_length"] = tokenizer.context_length
-    return Clip(model.eval(), preprocess, tokenizer, info)
+    return Clip(model.eval(), preprocess, tokenizer, identity, aligned)
 
 
 def load_cnn(preset: str, chosen: str | None, device: torch.device) -> Backbone:
@@ -96,7 +84,7 @@ def load_cnn(preset: str, chosen: str | None, device: torch.device) -> Backbone:
     identity = presets.cnn_identity(preset, chosen)
     name, overlay = chosen or presets.CNN[preset], {}
     if name == presets.CNN["embedded"]:
-        return Backbone(lite_trunk().to(device).eval(), lite_preprocess(), 1280, identity)
+        return Backbone(lite_trunk().to(device).eval(), lite_preprocess(), identity, 1280)
     if presets.is_path(name):
         if Path(name).is_dir():
             name = f"local-dir:{name}"
@@ -104,12 +92,11 @@ def load_cnn(preset: str, chosen: str | None, device: torch.device) -> Backbone:
             name, overlay = presets.CNN[preset], {"file": name}
     registered = timm.get_pretrained_cfg(name, allow_unregistered=True)
     repository = "" if overlay or not registered else registered.hf_hub_id or ""
+    options = {"pretrained": True, "num_classes": 0, "pretrained_cfg_overlay": overlay or None}
     with _one_line_errors("cnn", overlay.get("file", name), repository):
-        module = timm.create_model(
-            name, pretrained=True, num_classes=0, pretrained_cfg_overlay=overlay or None
-        )
+        module = timm.create_model(name, **options)
     preprocess = create_transform(**resolve_model_data_config(module), is_training=False)
-    return Backbone(module.to(device).eval(), preprocess, module.num_features, identity)
+    return Backbone(module.to(device).eval(), preprocess, identity, module.num_features)
 
 
 def lite_trunk() -> nn.Module:

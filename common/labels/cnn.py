@@ -13,7 +13,7 @@ from torchvision.transforms import v2
 
 from common.artifacts import RunConfig, StageError
 from common.dataset import Dataset
-from common.embed.encoders import cnn_tower, image_features
+from common.embed.encoders import ImageTower, image_features
 from common.embed.images import Pixels, decode, worker_count
 from common.embed.models import load_cnn
 from common.labels.multitask import Model, array_batches, run_models
@@ -62,7 +62,8 @@ def run_cnn(
             resumable=True,
         )
     else:
-        features, broken = image_features(run.paths.cache, files, cnn_tower(backbone))
+        tower = ImageTower(backbone.module, backbone.preprocess, backbone.identity)
+        features, broken = image_features(run.paths.cache, files, tower)
         if broken:
             raise StageError(f"{files[min(broken)]} cannot be decoded any more; run with --force")
         batches = array_batches(features, *others, batch_size=FROZEN.batch_size)

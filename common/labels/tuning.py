@@ -42,9 +42,9 @@ def search(
     split = Split.of(data.table, "mixed", seed)
     study = f"{name} {run.preset} {run.limit or 'all'} {identity(run, data)}"
     path = run.paths.data / "tuning" / f"{stage}.jsonl"
-    tuning.search(study, lambda trial: objective(trial, split), trials, path, seed, first)
+    trials = tuning.search(study, lambda trial: objective(trial, split), trials, path, seed, first)
     results = Results(run.paths.results(f"{stage}_tuning"), run, data.inputs, KEY)
-    for trial in tuning.finished(study, path):
+    for trial in trials:
         if not results.done(model=name, trial=trial["trial"]):
             results.add(model=name, **trial)
     results.finish()

@@ -147,8 +147,7 @@ def search(library: str, task: PriceTask, trials: int, path: Path, name: str) ->
         trial.set_user_attr("validation_mae", float(np.mean(np.abs(error))))
         return float(np.sqrt(np.sqrt(np.mean(error**2)) * np.mean(np.abs(error))))
 
-    tuning.search(name, objective, trials, path)
-    return tuning.finished(name, path)
+    return tuning.search(name, objective, trials, path)
 
 
 def suggest(trial, library: str) -> dict:
