@@ -42,9 +42,9 @@ def search(
     split = Split.of(data.table, "mixed", seed)
     study = f"{name} {run.preset} {run.limit or 'all'} {identity(run, data)}"
     path = run.paths.data / "tuning" / f"{stage}.jsonl"
-    trials = tuning.search(study, lambda trial: objective(trial, split), trials, path, seed, first)
+    rows = tuning.search(study, lambda trial: objective(trial, split), trials, path, seed, first)
     results = Results(run.paths.results(f"{stage}_tuning"), run, data.inputs, KEY)
-    for trial in trials:
+    for trial in rows:
         if not results.done(model=name, trial=trial["trial"]):
             results.add(model=name, **trial)
     results.finish()
