@@ -58,12 +58,10 @@ def load_clip(name: str) -> Clip:
 
 
 def ours(name: str, paths: list[Path], folder: Path) -> None:
-    clip = load_clip(name)
-    tower, _ = encoders.clip_towers(clip)
+    tower, _ = encoders.clip_towers(load_clip(name))
     features, broken = encoders.image_features(Paths(folder).cache, paths, tower)
     assert not broken
-    head = encoders.clip_heads(clip)[0]
-    write_npy(encoders.project(features, head, CPU), folder / "ours.npy")
+    write_npy(encoders.project(features, tower), folder / "ours.npy")
 
 
 class Pictures(torch.utils.data.Dataset):

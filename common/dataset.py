@@ -40,9 +40,8 @@ class Dataset:
 def load(run: RunConfig, embed_anew: bool = False) -> Dataset:
     """Loads the table and its embeddings (made first where they are missing, or in any case).
 
-    Rows whose image could not be decoded are left out and counted. ``--limit`` takes that many
+    Rows whose image could not be decoded are left out and counted; ``--limit`` takes that many
     rows at random; ``--split random`` replaces the stored grouped split by the study's.
-    Raises StageError when stage 1 has not run.
     """
     command = "python Use_LLM_for_preprocess.py"
     path = require(run.paths.llm, command)

@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from attributes.normalize import COLUMNS
 from common import cli, dataset, presets
 from common.artifacts import RunConfig, StageError
-from common.embed.encoders import clip_heads, clip_towers, project, text_features
+from common.embed.encoders import clip_towers, project, text_features
 from common.embed.models import load_clip
 from common.labels.protocol import KEY, MAJORITY, Estimator, Prediction, run_tasks
 from common.results import Results, leaderboard
@@ -72,9 +72,8 @@ def fit(name: str, blocks: dict[str, np.ndarray], split):
 
 def embed_texts(run: RunConfig, texts: list[str]) -> np.ndarray:
     """Any texts, as the table's are embedded: float32 (n_texts, d), cached like those."""
-    clip = load_clip(run, torch_device(run.device))
-    tower, head = clip_towers(clip)[1], clip_heads(clip)[1]
-    return project(text_features(run.paths.cache, texts, tower), head, tower.device)
+    _, tower = clip_towers(load_clip(run, torch_device(run.device)))
+    return project(text_features(run.paths.cache, texts, tower), tower)
 
 
 def main() -> None:

@@ -24,7 +24,6 @@ from common.artifacts import RunConfig
 from common.embed.align import untrained_clip
 from common.embed.encoders import (
     ClipEncoder,
-    clip_heads,
     clip_towers,
     image_features,
     project,
@@ -115,12 +114,11 @@ def evaluate(results: Results, base: dict, name: str, table, image, text, encode
 
 def embed(run: RunConfig, clip: Clip, table: pd.DataFrame) -> list[np.ndarray]:
     """Image and text embeddings (n, d) of the products by any CLIP."""
-    (image_tower, text_tower), heads = clip_towers(clip), clip_heads(clip)
+    image_tower, text_tower = clip_towers(clip)
     files = [run.paths.raw / path for path in table["image_path"]]
     image, _ = image_features(run.paths.cache, files, image_tower)
     text = text_features(run.paths.cache, product_table.listing_text(table), text_tower)
-    device = torch_device(run.device)
-    return [project(rows, head, device) for rows, head in zip((image, text), heads, strict=True)]
+    return [project(image, image_tower), project(text, text_tower)]
 
 
 def main() -> None:

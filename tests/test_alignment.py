@@ -6,7 +6,7 @@ import torch
 
 from common import metrics, presets
 from common.embed.align import align_clip, untrained_clip
-from common.embed.encoders import clip_heads, clip_towers, project
+from common.embed.encoders import clip_towers, project
 from experiments import retrieval
 
 CPU = torch.device("cpu")
@@ -44,10 +44,8 @@ def short():
 
 
 def embedded(clip, kept, text):
-    image_tower, _ = clip_towers(clip)
-    image_head, text_head = clip_heads(clip)
-    image = project(image_tower.finish(kept), image_head, CPU)
-    return image, project(text, text_head, CPU)
+    image_tower, text_tower = clip_towers(clip)
+    return project(image_tower.finish(kept), image_tower), project(text, text_tower)
 
 
 def aligned(fresh, kept, text, train, validation):

@@ -87,9 +87,8 @@ def ensure(run: RunConfig, table: pd.DataFrame, force: bool = False) -> tuple[Pa
             weights, run, inputs, history.seconds, settings, best_epoch=history.best_epoch
         )
         image_tower, _ = encoders.clip_towers(clip)  # with its last stage as it is now
-    heads = encoders.clip_heads(clip)
-    image = encoders.project(image_tower.finish(activations), heads[0], device)
-    text = encoders.project(text, heads[1], device)
+    image = encoders.project(image_tower.finish(activations), image_tower)
+    text = encoders.project(text, text_tower)
     recall = metrics.retrieval(image[test], text[test])
     print(
         f"{identity['name']}: among {recall['among']} test products a text finds its picture "

@@ -34,10 +34,11 @@ class ImageTower:
     EfficientNet is cut before its last stage, a ninth of its work: the embedded CLIP trains that
     stage, the CNN stages use it as it came. Of other networks the activations are the features.
     Mixed precision, channels last, batch norms folded (the same function, half as fast again).
+    ``head``: what turns features into embeddings, if anything does.
     """
 
-    def __init__(self, module: nn.Module, preprocess, identity: dict):
-        self.device = next(module.parameters()).device
+    def __init__(self, module: nn.Module, preprocess, identity: dict, head=None):
+        self.device, self.head = next(module.parameters()).device, head
         cut = isinstance(module, EfficientNet)
         module = _folded(module) if cut else module
         module = module.to(memory_format=torch.channels_last).eval()
@@ -79,6 +80,7 @@ class TextTower:
     tokenizer: Callable
     identity: dict
     pad: int | None = None
+    head: nn.Module | None = None
 
     @torch.inference_mode()
     def __call__(self, texts: Sequence[str]) -> np.ndarray:
@@ -106,33 +108,29 @@ class TextTower:
 
 
 def clip_towers(clip: Clip) -> tuple[ImageTower, TextTower]:
-    """The two towers of a CLIP; of our own CLIP without the heads, which are trained later."""
+    """The two towers of a CLIP; of our own CLIP with their heads apart, which are trained later."""
     model, identity = clip.model, clip.identity
     if not clip.aligned:
         image = ImageTower(model.visual, clip.preprocess, {"clip image": identity})
         encode, tokenizer = model.encode_text, clip.tokenizer
         return image, TextTower(encode, image.device, tokenizer, {"clip text": identity})
-    image = ImageTower(model.visual.trunk, clip.preprocess, identity["image"])
-    text, pad = model.text, model.text.config.pad_token_id
+    visual, text, pad = model.visual, model.text, model.text.config.pad_token_id
+    image = ImageTower(visual.trunk, clip.preprocess, identity["image"], visual.head)
 
     def pooled(tokens: torch.Tensor) -> torch.Tensor:
         mask = (tokens != pad).long()
         return text.pooler(text.transformer(input_ids=tokens, attention_mask=mask), mask)
 
-    return image, TextTower(pooled, image.device, clip.tokenizer, identity["text"], pad)
-
-
-def clip_heads(clip: Clip) -> tuple[nn.Module, nn.Module]:
-    """What turns the features of :func:`clip_towers` into embeddings, of pictures and of texts."""
-    model = clip.model
-    return (model.visual.head, model.text.proj) if clip.aligned else (nn.Identity(), nn.Identity())
+    more = {"pad": pad, "head": text.proj}
+    return image, TextTower(pooled, image.device, clip.tokenizer, identity["text"], **more)
 
 
 @torch.inference_mode()
-def project(features: np.ndarray, head: nn.Module, device: torch.device) -> np.ndarray:
-    """Features (n, d) -> embeddings (n, e), float32, rows L2-normalised; NaN rows stay NaN."""
-    chunks = torch.from_numpy(features).split(_CHUNK)
-    parts = [nn.functional.normalize(head(chunk.to(device)), dim=-1).cpu() for chunk in chunks]
+def project(features: np.ndarray, tower: ImageTower | TextTower) -> np.ndarray:
+    """A tower's features (n, d) -> embeddings (n, e), float32, L2-normalised; NaN stays NaN."""
+    head, parts = tower.head or nn.Identity(), []
+    for chunk in torch.from_numpy(features).split(_CHUNK):
+        parts.append(nn.functional.normalize(head(chunk.to(tower.device)), dim=-1).cpu())
     return torch.cat(parts).numpy()
 
 
@@ -140,18 +138,16 @@ class ClipEncoder:
     """Embeds single listings as the table's rows are embedded, with a CLIP loaded once."""
 
     def __init__(self, clip: Clip):
-        self._towers, self._heads = clip_towers(clip), clip_heads(clip)
+        self._image_tower, self._text_tower = clip_towers(clip)
 
     def images(self, images: Sequence) -> np.ndarray:
         """Paths or PIL images -> float32 (n, d), L2-normalised; may raise BrokenImageError."""
-        tower = self._towers[0]
-        batch = torch.stack([decode(image, tower.pixels) for image in images])
-        return project(tower(batch), self._heads[0], tower.device)
+        tower = self._image_tower
+        return project(tower(torch.stack([decode(i, tower.pixels) for i in images])), tower)
 
     def texts(self, texts: Sequence[str]) -> np.ndarray:
         """As :func:`common.product_table.listing_text` writes them -> float32 (n, d)."""
-        tower = self._towers[1]
-        return project(tower(texts), self._heads[1], tower.device)
+        return project(self._text_tower(texts), self._text_tower)
 
 
 def image_features(folder: Path, files: Sequence[Path], tower: ImageTower) -> tuple:

@@ -30,9 +30,8 @@ class BrokenImageError(Exception):
 class Pixels:
     """A model's input: an open_clip or timm validation transform, taken apart.
 
-    The workers resize and crop and hand over bytes (a quarter of the floats); the device that
-    computes normalises. What the transform resizes by torchvision is resized by torch on bytes,
-    four times as fast as by Pillow and the same but for a level in one value of three hundred.
+    The workers resize and crop and hand over bytes; the device that computes normalises. Torch
+    resizes bytes four times as fast as Pillow, but for a level in one value of three hundred alike.
     """
 
     def __init__(self, preprocess: Compose):
@@ -72,8 +71,7 @@ def decode(source: str | Path | Image.Image, pixels: Pixels) -> torch.Tensor:
     """An image file (or an open image) -> uint8 tensor (3, height, width).
 
     JPEG files are decoded at the smallest power of two that is still four times the input's size;
-    greyscale, palette and CMYK become RGB, transparency becomes white, and the camera's
-    orientation is honoured. Raises BrokenImageError with the reason.
+    what :func:`as_rgb` changes is changed. Raises BrokenImageError with the reason.
     """
     try:
         with warnings.catch_warnings():
