@@ -17,11 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 from scipy.special import softmax
+from sklearn.linear_model import LogisticRegression
 
-from common import cli
+from attributes import catalogue
+from common import cli, dataset, metrics
 from common.artifacts import StageError, atomic, record, require, write_csv, write_json
 
 ATTRIBUTES = ("sleeve", "fabric", "pattern", "neck", "fit", "care", "material", "occasion")
@@ -104,15 +107,7 @@ def fit_best(classifiers: list, inputs: np.ndarray, truth: np.ndarray, split: np
 
 
 def main() -> None:
-    args = cli.parse(cli.parser(__doc__))
-
-    import pandas as pd
-    from sklearn.linear_model import LogisticRegression
-
-    from attributes import catalogue
-    from common import dataset, metrics
-
-    run, started = cli.run_config(args), time.monotonic()
+    run, started = cli.run_config(cli.parse(cli.parser(__doc__))), time.monotonic()
     data = dataset.load(run)
     table, split = data.table, data.table["split"].to_numpy()
     inputs = _inputs(data.image, data.text)

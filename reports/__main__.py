@@ -13,8 +13,12 @@ Writes docs/results/*.md and what stands between `<!-- table: RUN TABLE -->` and
 import argparse
 from pathlib import Path
 
+from PIL import Image
+
 from common import cli
 from common.artifacts import Paths, atomic
+from reports import write
+from reports.runs import adopt
 
 # Pictures of the README: run -> figure -> file. Real products are in none: theirs may not be shown.
 PICTURES = {
@@ -27,8 +31,6 @@ PICTURES = {
 
 def adopt_pictures(data_dir: Path, name: str, target: Path) -> None:
     """Copies the README's pictures of a run, in 128 colours, which keeps them small."""
-    from PIL import Image
-
     for figure, file in PICTURES.get(name, {}).items():
         path = Paths(data_dir).figure(figure)
         if path.exists():
@@ -52,14 +54,11 @@ def main() -> None:
         parser.error("--adopt goes with --data-dir")
 
     if args.data_dir and not args.adopt:
-        from reports.html import write_report
+        from reports.html import write_report  # with the price models, and torch
 
         path = write_report(Paths(args.data_dir, args.raw_dir))
         print(f"report of the run: {path} (open it in a browser)")
         return
-
-    from reports import write
-    from reports.runs import adopt
 
     if args.adopt:
         name = args.data_dir.resolve().name

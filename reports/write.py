@@ -110,13 +110,13 @@ def _span(frame, column: str) -> list[str]:
 
 
 def _origin(run: RunResults, table: Table, language: str) -> str:
-    files = [f"`data/results/{run.name}/{name}.csv`" for name in table.files if name in run.frames]
+    files = ", ".join(f"`{name}.csv`" for name in table.files if name in run.frames)
     commands = [
         f"`{part}`" if part.startswith(("python", "make")) else part
         for part in re.split(r";\s", table.command.strip())
     ]
     return ORIGIN[language].format(
-        files=", ".join(files or [f"`data/results/{run.name}/`"]),
+        files=f"`data/results/{run.name}/` {files}".rstrip(),
         commands=", ".join(commands),
         code=", ".join(f"`{part}`" for part in table.code.split(", ")),
     )

@@ -11,6 +11,7 @@ would be without noise). The ceiling is the R2 that no model of these listings c
 import argparse
 
 from common import cli
+from sample.catalogue import ceiling_r2, write
 
 
 def main() -> None:
@@ -23,8 +24,6 @@ def main() -> None:
     parser.add_argument("--products", type=int, default=600, help="how many, both sources (600)")
     parser.add_argument("--seed", type=int, default=0, help="another seed, another catalogue (0)")
     args = parser.parse_args()
-
-    from sample.catalogue import ceiling_r2, write
 
     if write(args.out, args.products, args.seed):
         print(f"{args.products} products in {args.out}")

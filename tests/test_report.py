@@ -79,7 +79,7 @@ def test_only_the_marked_part_of_a_file_changes(finished, tmp_path):
     assert "old" not in once
     for fact in ("kaggle14k", "embedded", "80", "20", "0, 1, 2", "grouped", "2 CPU cores, 4 GB"):
         assert fact in once
-    assert "`data/results/kaggle14k/regression_ML.csv`" in once
+    assert "`data/results/kaggle14k/` `regression_ML.csv`" in once
     path.write_text(once)
     assert write.rewritten(path, "en", runs) == once
 
