@@ -1,9 +1,8 @@
 """Kernel ridge regression: a price from what the most similar products cost.
 
 Saunders, Gammerman and Vovk, "Ridge regression learning algorithm in dual variables", ICML 1998.
-As an ensemble whose members each leave out a fold, over landmarks that bound the cost whatever the
-number of rows (as in divide-and-conquer kernel ridge regression: Zhang, Duchi and Wainwright,
-JMLR 2015). Any block of features may be missing.
+An ensemble whose members each leave out a fold, over landmarks that bound the cost (divide and
+conquer: Zhang, Duchi and Wainwright, JMLR 2015). Any block of features may be missing.
 """
 
 import itertools
@@ -26,8 +25,8 @@ SAMPLE = 256  # landmarks from which the average factor of a missing block is ta
 class KernelRidge(nn.Module):
     """An RBF kernel over `blocks` of features with `members` solutions for `targets` values.
 
-    Takes (n, sum(blocks)), where a block of a row may be NaN; its factor of the kernel is then what
-    it is on average over products. Returns (n, members, targets).
+    Takes (n, sum(blocks)), returns (n, members, targets). A block of a row may be NaN: its factor
+    of the kernel is then the average over products.
     """
 
     def __init__(self, blocks: list[int], landmarks: int, members: int, targets: int):
@@ -40,7 +39,7 @@ class KernelRidge(nn.Module):
         self.register_buffer("coefficients", torch.zeros(landmarks, members * targets))
         self.register_buffer("feature_scale", torch.ones(sum(blocks)))
         self.register_buffer("bandwidth", torch.ones(()))
-        self._weights = None  # what a row is multiplied by, computed when first asked for
+        self._weights = None  # of `forward`, computed when first asked for
 
     @classmethod
     def fit(
@@ -54,25 +53,25 @@ class KernelRidge(nn.Module):
     ) -> tuple["KernelRidge", Tensor]:
         """The regression, and its in-sample predictions (n, members, n_targets).
 
-        features: (n, sum(blocks)) without NaN; feature_scale: what each is multiplied by before
-        distances are taken; targets: (n, n_targets), standardised; fold: (n,), the member that does
-        not learn from a row, or LEFT_OUT_BY_NONE throughout for a single one.
+        features: (n, sum(blocks)) without NaN, multiplied by feature_scale before distances are
+        taken; targets: (n, n_targets), standardised; fold: (n,), the member that does not learn
+        from a row, or LEFT_OUT_BY_NONE throughout for a single one.
         """
         members = max(int(fold.max()) + 1, 1)
         generator = torch.Generator().manual_seed(seed)
-        chosen = torch.randperm(len(features), generator=generator)[:MOST_LANDMARKS].sort().values
+        order = torch.randperm(len(features), generator=generator)
+        chosen, rest = order[:MOST_LANDMARKS].sort().values, order[MOST_LANDMARKS:].sort().values
         ridge = cls(blocks, len(chosen), members, targets.shape[1])
         ridge.feature_scale = feature_scale
         ridge.landmarks = (features[chosen] * feature_scale).half()
         landmarks = ridge.landmarks.float()
-        squares = landmarks.square().split(blocks, dim=1)
-        ridge.norms = torch.stack([block.sum(dim=1) for block in squares], dim=1)
         distance = torch.cdist(landmarks, landmarks).square_()
         median = distance[::17].flatten()[::13].median()
         ridge.bandwidth = (median / GAMMA).clamp(min=1e-6)  # 0 where most rows are the same
         sample = landmarks[torch.randperm(len(landmarks), generator=generator)[:SAMPLE]]
-        by_block = (values.split(blocks, dim=1) for values in (landmarks, sample))
-        for number, (block, others) in enumerate(zip(*by_block, strict=True)):
+        pairs = zip(landmarks.split(blocks, dim=1), sample.split(blocks, dim=1), strict=True)
+        for number, (block, others) in enumerate(pairs):
+            ridge.norms[:, number] = block.square().sum(dim=1)
             factor = torch.cdist(block, others).square_().div_(-ridge.bandwidth).exp_()
             ridge.log_average[:, number] = factor.mean(dim=1).log()
         kernel = distance.div_(-ridge.bandwidth).exp_()
@@ -80,15 +79,13 @@ class KernelRidge(nn.Module):
         for member in range(members):
             rows = torch.nonzero(fold[chosen] != member).squeeze(1)
             factor = torch.linalg.cholesky(kernel.index_select(0, rows).index_select(1, rows))
-            columns = slice(member * targets.shape[1], (member + 1) * targets.shape[1])
-            ridge.coefficients[rows, columns] = torch.cholesky_solve(targets[chosen[rows]], factor)
-        # Of its landmarks the kernel is at hand. (The ridge on its diagonal only matters to members
-        # that have learned from the row.)
+            solution = torch.cholesky_solve(targets[chosen[rows]], factor)
+            ridge.coefficients.view(-1, *ridge.shape)[rows, member] = solution
+        # Of its landmarks the kernel is at hand; the ridge on its diagonal only matters to members
+        # that have learned from the row.
         in_sample = torch.empty(len(features), *ridge.shape)
         in_sample[chosen] = (kernel @ ridge.coefficients).view(-1, *ridge.shape)
-        others = torch.ones(len(features), dtype=torch.bool)
-        others[chosen] = False
-        for rows in torch.nonzero(others).squeeze(1).split(BLOCK):
+        for rows in rest.split(BLOCK):
             in_sample[rows] = ridge(features[rows])
         return ridge, in_sample
 
@@ -98,14 +95,11 @@ class KernelRidge(nn.Module):
         scaled = features.nan_to_num() * self.feature_scale
         row = torch.cat([scaled, missing, torch.ones_like(missing[:, :1])], dim=1)
         if self._weights is None or self._weights.device != features.device:
-            # One product gives the whole exponent of the kernel but for the row's own norm: a
-            # million rows by all landmarks pass through memory four times instead of a dozen.
-            parts = (
-                2 * self.landmarks.float() / self.bandwidth,
-                self.log_average + self.norms / self.bandwidth,
-                -self.norms.sum(dim=1, keepdim=True) / self.bandwidth,
-            )
-            self._weights = torch.cat(parts, dim=1)
+            # One product gives the exponent but for the row's own norm: a million rows by all
+            # landmarks pass through memory four times instead of a dozen.
+            weights = 2 * self.landmarks.float(), self.norms, -self.norms.sum(dim=1, keepdim=True)
+            scaled_features, norms, total = (part / self.bandwidth for part in weights)
+            self._weights = torch.cat([scaled_features, self.log_average + norms, total], dim=1)
         # Landmarks by rows: either product is several times as fast in this order.
         exponent = self._weights @ row.T
         exponent -= scaled.square().sum(dim=1) / self.bandwidth
@@ -116,22 +110,21 @@ class KernelRidge(nn.Module):
 class PrincipalComponents(nn.Module):
     """The first blocks of features as principal components of unit variance, the rest unchanged.
 
-    widths: of those blocks; most: components of each. A block of NaN stays one. Takes
-    (n, n_features), returns (n, sum(`counts`) + the rest).
+    widths: of those blocks; most: components of each. Takes (n, n_features), returns
+    (n, sum(`counts`) + the rest). A block of NaN stays one.
     """
 
     def __init__(self, widths: list[int], most: int):
         super().__init__()
         self.widths, self.counts = list(widths), [min(width, most) for width in widths]
-        for number, (width, count) in enumerate(zip(widths, self.counts, strict=True)):
-            self.register_buffer(f"axes{number}", torch.zeros(width, count))
+        for number, shape in enumerate(zip(widths, self.counts, strict=True)):
+            self.register_buffer(f"axes{number}", torch.zeros(shape))
 
     def fit(self, blocks: Iterable[Tensor], scale: Tensor) -> list[Tensor]:
         """blocks: of rows of standardised features; scale: what those were divided by.
 
-        The components are those of the features before, whose spread says how much a feature
-        counts. Returns the spread of each component, (count,) an embedding, of mean square
-        1 / count.
+        The components are those of the features before, whose spread says how much each counts.
+        Returns the spread of each component, (count,) an embedding, of mean square 1 / count.
         """
         ends = itertools.accumulate(self.widths, initial=0)
         places = [slice(*pair) for pair in itertools.pairwise(ends)]
@@ -144,12 +137,11 @@ class PrincipalComponents(nn.Module):
         spreads = []
         for number, (place, width) in enumerate(zip(places, self.widths, strict=True)):
             largest = [width - self.counts[number], width - 1]
-            # SciPy's, since torch's own fails on the many equal values of places never filled.
+            # SciPy's: torch's own fails on the many equal values of places never filled.
             solution = eigh((products[number] / rows).numpy(), subset_by_index=largest)
             variance, axes = (torch.from_numpy(part[..., ::-1].copy()) for part in solution)
             variance = variance.clamp(min=float(variance[0]) * LEAST_VARIANCE)
-            axes = scale[place][:, None] * axes / variance.sqrt()
-            getattr(self, f"axes{number}").copy_(axes)
+            getattr(self, f"axes{number}").copy_(scale[place][:, None] * axes / variance.sqrt())
             spreads.append((variance / variance.sum()).sqrt())
         return spreads
 

@@ -2,9 +2,8 @@
 
 Two sets of features, kept apart so that a comparison with the study compares models only:
 
-``study``    what the study used: source, gender, category and usage beside the embeddings.
-``listing``  that and what a seller can state: brand, product type, section, appearance, colour,
-             the attributes that the language model read from the description, and its words.
+``study``    the study's columns beside the embeddings: source, gender, category and usage.
+``listing``  that and what a seller can state: LISTING_COLUMNS and the words of the text.
 
 In the experiment "cluster + embedding" the clusters of stage 2 stand in for the study's metadata.
 """
@@ -39,7 +38,7 @@ def load_products(run: RunConfig, clusters: bool) -> Dataset:
     """
     dataset = load(run)
     path, command = run.paths.clusters, "python clustering_DEC.py"
-    # An input of the results even of a run that leaves them out, so that it can be added to.
+    # An input even of a run that leaves them out, so that its results can be added to.
     dataset.inputs["clusters"] = path if path.exists() else "none"
     if clusters:
         columns = pd.read_csv(require(path, command), dtype=str, index_col="product_key")
@@ -66,8 +65,7 @@ class PriceFeatures:
     """One-hot encoding of categorical columns, beside embeddings of known widths and words.
 
     categories: column -> the values that have a place of their own; rarer and unseen ones share
-    the column's last place. words: places that the words of a text are hashed into
-    (:mod:`common.embed.hashed_words`), 0 for none. Plain values, to be written as JSON.
+    the column's last place. words: places that the words of a text are hashed into, 0 for none.
     """
 
     categories: dict[str, list[str]]
@@ -88,36 +86,32 @@ class PriceFeatures:
 
     @property
     def embeddings(self) -> dict[str, int]:
-        """What comes first in :meth:`matrix`, and how many columns it takes."""
+        """What comes first in :meth:`matrix` -> how many columns it takes."""
         widths = {"image": self.image_width, "text": self.text_width, WORDS: self.words}
         return {name: width for name, width in widths.items() if width}
 
     @property
     def widths(self) -> tuple[int, ...]:
-        """How many columns of :meth:`matrix` each of :attr:`embeddings` takes."""
+        """Columns of :meth:`matrix` that each of :attr:`embeddings` takes."""
         return tuple(self.embeddings.values())
 
     @property
     def blocks(self) -> list[int]:
-        """How many columns of :meth:`matrix` each embedding and each column of the table takes."""
+        """Columns of :meth:`matrix` that each embedding and each column of the table takes."""
         return [*self.widths, *(len(values) + 1 for values in self.categories.values())]
 
     @property
     def names(self) -> list[str]:
         """What each column of :meth:`matrix` is."""
-        return [
-            f"{name} {index}" for name, width in self.embeddings.items() for index in range(width)
-        ] + [
-            f"{c} = {value}"
-            for c, values in self.categories.items()
-            for value in (*values, "other")
-        ]
+        places = [f"{name} {n}" for name, width in self.embeddings.items() for n in range(width)]
+        values = [f"{c} = {v}" for c, known in self.categories.items() for v in (*known, "other")]
+        return places + values
 
     def matrix(self, table: pd.DataFrame, image: np.ndarray, text: np.ndarray) -> np.ndarray:
         """Image embedding, text embedding, words, one-hot columns: float32 (n_rows, len(names)).
 
-        A listing need not know everything: NaN in an embedding or a column, or a column that
-        ``table`` lacks, is NaN in all its places, as are the words of a text without embedding.
+        NaN in an embedding or a column, or a column that ``table`` lacks, is NaN in all its
+        places, as are the words of a text without embedding.
         """
         if (image.shape[1], text.shape[1]) != (self.image_width, self.text_width):
             raise StageError(
@@ -164,12 +158,11 @@ class PriceTask:
 
         The encoder learns from training and validation rows.
         """
-        train, validation, test = rows or sides(dataset.table)
-        encoder = PriceFeatures.fit(dataset, np.concatenate([train, validation]), columns)
-        whole = None
-        if len(dataset.table) <= BLOCK_ROWS:
-            whole = encoder.matrix(dataset.table, dataset.image, dataset.text)
-        return cls(dataset, encoder, train, validation, test, whole)
+        rows, table = rows or sides(dataset.table), dataset.table
+        encoder = PriceFeatures.fit(dataset, np.concatenate(rows[:2]), columns)
+        fits = len(table) <= BLOCK_ROWS
+        whole = encoder.matrix(table, dataset.image, dataset.text) if fits else None
+        return cls(dataset, encoder, *rows, whole)
 
     @property
     def learn(self) -> np.ndarray:

@@ -36,10 +36,10 @@ STUDY_TREES = " (study)"  # after the name of a library: the study's settings
 
 @dataclass(frozen=True)
 class PriceFit:
-    """A fitted price model and its predictions for the test rows.
+    """A fitted price model (None: the baseline) and its predictions for the test rows.
 
     usd: (n_test,). learned: numbers of the rows that it learned from. interval: low and high end
-    in USD, of models that have them. model: None for the baseline. history: of a network.
+    in USD, if the model has one. history: of a network.
     """
 
     usd: np.ndarray
@@ -72,11 +72,9 @@ def fit_price(
         usd, interval = model.predict_interval(task.matrix(task.test), device)
     else:
         library = name.removesuffix(STUDY_TREES)
-        if name in PLAIN:
-            model = PLAIN[name]()
-        else:
-            settings = (TUNED if library == name else STUDY)[library]
-            model = Trees(library, settings, task.encoder.widths, seed)
+        settings = (TUNED if library == name else STUDY).get(library)
+        plain = PLAIN.get(name)
+        model = plain() if plain else Trees(library, settings, task.encoder.widths, seed)
         model.fit(task.matrix(learn), task.usd[learn])
         fitted = time.perf_counter()
         usd = model.predict(task.matrix(task.test))
@@ -94,19 +92,12 @@ def fit_missing(
     compiled: bool = False,
 ) -> Iterator[tuple[dict, PriceTask, PriceFit]]:
     """Fits the models that the results table of a stage lacks: (row to be added, task, fit)."""
-    missing, device = [], torch_device(run.device)
+    missing, device, condition = [], torch_device(run.device), None
     for experiment, features, seed, name in product(experiments, feature_sets, run.seed, names):
-        row = {
-            "experiment": EXPERIMENTS[experiment],
-            "features": features,
-            "model": name,
-            "split": run.split,
-            "text": dataset.text_setting,
-            "seed": seed,
-        }
+        row = {"experiment": EXPERIMENTS[experiment], "features": features, "model": name}
+        row |= {"split": run.split, "text": dataset.text_setting, "seed": seed}
         if not results.done(**row):
             missing.append(row)
-    condition = None
     for row in Progress(missing, what="price models", unit="models"):
         if condition != (row["experiment"], row["features"]):
             condition = row["experiment"], row["features"]
@@ -130,38 +121,35 @@ def score(fit: PriceFit, task: PriceTask) -> dict:
 def score_groups(
     table: pd.DataFrame, usd: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> Iterator[dict]:
-    """Errors and coverage over all rows, of each source, gender and category and price decile.
+    """Errors and coverage over all rows, of each source, gender, category and price decile.
 
-    table: the products, with their true prices and labels; usd, low, high: (n_rows,) in USD.
+    table: the products; usd, low, high: (n_rows,) in USD.
     """
     true = table["price_usd"].to_numpy()
-    decile = pd.Series(np.digitize(true, np.quantile(true, np.arange(1, 10) / 10)) + 1, table.index)
-    groupings = {
-        "all": pd.Series("all", table.index),
-        "source": table["dataset_source"],
-        "gender": table["normalized_gender"],
-        "category": table["normalized_category"],
-        "price decile": decile.astype(str),
-    }
+    columns = ("dataset_source", "normalized_gender", "normalized_category")
+    groupings = {"all": np.full(len(table), "all")}
+    groupings |= {column.split("_")[-1]: table[column].to_numpy() for column in columns}
+    deciles = np.digitize(true, np.quantile(true, np.arange(1, 10) / 10)) + 1
+    groupings["price decile"] = deciles.astype(str)
     for grouping, groups in groupings.items():
         for group in sorted(set(groups), key=lambda name: (len(name), name)):
-            rows = (groups == group).to_numpy()
-            error = np.abs(usd[rows] - true[rows])
+            rows = groups == group
+            error = usd[rows] - true[rows]
             yield {
                 "grouping": grouping,
-                "group": group,
+                "group": str(group),
                 "n": int(rows.sum()),
-                "mae": float(error.mean()),
-                "mdape": float(np.median(error / true[rows])),
-                "bias": float((usd[rows] - true[rows]).mean()),
+                "mae": float(np.abs(error).mean()),
+                "mdape": float(np.median(np.abs(error) / true[rows])),
+                "bias": float(error.mean()),
                 **metrics.interval(true[rows], low[rows], high[rows]),
             }
 
 
 def price_leaderboard(results: Results, dataset: Dataset) -> str:
     """R2, MAE and median error by experiment, features and model, means over seeds."""
-    frame = results.frame[results.frame["split"] == results.run.split]
-    index = ["experiment", "features", "model"]
+    index, frame = ["experiment", "features", "model"], results.frame
+    frame = frame[frame["split"] == results.run.split]
     if BASELINE not in set(frame["model"]):
         task = PriceTask(dataset, None, *sides(dataset.table), None)
         baseline = score(fit_price(BASELINE, task, 0, None), task)

@@ -1,7 +1,6 @@
 """A neural price model with all that it needs to predict: encoder, scaler, network, margins.
 
-Kept as safetensors (weights) and JSON (everything else), it predicts on a machine that has none
-of the training data.
+Stored as safetensors (weights) and JSON (everything else); needs none of the training data.
 """
 
 from dataclasses import asdict, dataclass
@@ -23,11 +22,10 @@ PREDICT_BATCH = 4096  # rows: bounds the memory, changes nothing else
 
 @dataclass
 class PriceModel:
-    """Features -> standardised features -> network -> USD.
+    """Features -> standardised features -> network -> USD. An unknown feature is NaN.
 
-    mean, scale: float32 (n_features,), of the training rows. network: a module whose ``usd``
-    turns its outputs into prices, and whose ``arguments`` rebuild it. margins: what makes a 90 %
-    interval of a network's quantiles, None for a network without. An unknown feature is NaN.
+    mean, scale: float32 (n_features,), of the training rows. network: its ``usd`` turns outputs
+    into prices, its ``arguments`` rebuild it. margins: make a 90 % interval of its quantiles.
     """
 
     encoder: PriceFeatures
@@ -83,15 +81,10 @@ class PriceModel:
 
     def save(self, path: Path, **facts: object) -> None:
         """Writes ``path`` (safetensors) and a JSON beside it, which holds ``facts`` as well."""
-        config = {
-            "encoder": asdict(self.encoder),
-            "mean": self.mean.tolist(),
-            "scale": self.scale.tolist(),
-            "network": type(self.network).__name__,
-            "arguments": self.network.arguments,
-            "margins": asdict(self.margins) if self.margins else None,
-            **facts,
-        }
+        margins = asdict(self.margins) if self.margins else None
+        config = {"encoder": asdict(self.encoder), "mean": self.mean.tolist()}
+        config |= {"scale": self.scale.tolist(), "network": type(self.network).__name__}
+        config |= {"arguments": self.network.arguments, "margins": margins, **facts}
         training.save_model(self.network, path, config)
 
     @classmethod

@@ -40,15 +40,13 @@ class AdvancedMLP(nn.Module):
 class PackedMLP(nn.Module):
     """`members` small MLPs side by side, each with four outputs for a price.
 
-    The outputs are quantiles of the log price (see `QUANTILES`) and the price in USD, both
-    standardised. A member sees all the features; of the rows, it learns from all but one fold
-    (see `common.prices.recipes`), so that an ensemble costs one training. Packed ensembles: Laurent
-    et al., ICLR 2023; several outputs of one body: Caruana, "Multitask learning", 1997.
+    The outputs are `QUANTILES` of the log price and the price in USD, both standardised. A member
+    sees all features and learns from all folds of rows but one, so that an ensemble costs one
+    training (packed ensembles: Laurent et al., ICLR 2023).
 
-    blocks: width of each group of features, such as an embedding or a column; in training a block
-    is now and then replaced by its mean (`missing` is how often), which is how a feature that a
-    listing leaves out (NaN) is fed. Takes (n, sum(blocks)), returns {"log": (n, members, 3),
-    "usd": (n, members)}.
+    blocks: width of each group of features, such as an embedding or a column; in training a share
+    `missing` of them is replaced by their mean, as is a feature that a listing leaves out (NaN).
+    Takes (n, sum(blocks)), returns {"log": (n, members, 3), "usd": (n, members)}.
     """
 
     def __init__(
@@ -58,14 +56,12 @@ class PackedMLP(nn.Module):
         self.missing, self.blocks, self.members = missing, len(blocks), members
         block_of = torch.arange(len(blocks)).repeat_interleave(torch.tensor(blocks))
         self.register_buffer("block_of", block_of, persistent=False)
-        inputs, layers = widths[0], [nn.Linear(sum(blocks), members * widths[0])]
-        for width in [*widths[1:], None]:
+        layers = [nn.Linear(sum(blocks), members * widths[0])]
+        for inputs, width in zip(widths, [*widths[1:], len(QUANTILES) + 1], strict=True):
             layers += [nn.BatchNorm1d(members * inputs), nn.SiLU(), nn.Dropout(dropout)]
-            if width:
-                layers.append(PackedLinear(members, inputs, width))
-                inputs = width
-        self.body = nn.Sequential(*layers)
-        self.heads = PackedLinear(members, inputs, len(QUANTILES) + 1)
+            layers.append(PackedLinear(members, inputs, width))
+        *body, self.heads = layers
+        self.body = nn.Sequential(*body)
 
     def forward(self, features: Tensor) -> dict[str, Tensor]:
         if self.training and self.missing:
@@ -95,11 +91,10 @@ class PackedLinear(nn.Module):
 class PriceEnsemble(nn.Module):
     """Members that are each half a small network and half a kernel ridge regression.
 
-    Both halves of a member read the principal components of the embeddings, and neither has learned
-    from the member's fold. blocks: width of each group of features, the first `embeddings` of them
-    reduced to `components`; network: arguments of `PackedMLP`; landmarks: of `KernelRidge`; scales:
-    mean and deviation of the log price and of the price. Takes (n, sum(blocks)), returns what
-    `PackedMLP` returns; an unknown feature is NaN.
+    Both halves read principal components, and neither has learned from the member's fold. blocks:
+    width of each group of features, the first `embeddings` of them reduced to `components`;
+    network: arguments of `PackedMLP`; landmarks: of `KernelRidge`; scales: mean and deviation of
+    the log price and of the price. Takes and returns what `PackedMLP` does; NaN: unknown.
     """
 
     def __init__(
@@ -113,15 +108,9 @@ class PriceEnsemble(nn.Module):
         usd_scale: tuple[float, float],
     ):
         super().__init__()
-        self.arguments = {
-            "blocks": list(blocks),
-            "embeddings": embeddings,
-            "components": components,
-            "network": network,
-            "landmarks": landmarks,
-            "log_scale": list(log_scale),
-            "usd_scale": list(usd_scale),
-        }
+        self.arguments = {"blocks": list(blocks), "embeddings": embeddings}
+        self.arguments |= {"components": components, "network": network, "landmarks": landmarks}
+        self.arguments |= {"log_scale": list(log_scale), "usd_scale": list(usd_scale)}
         self.reduce = PrincipalComponents(blocks[:embeddings], components)
         self.blocks = [*self.reduce.counts, *blocks[embeddings:]]
         self.network = PackedMLP(self.blocks, **network)

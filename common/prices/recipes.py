@@ -19,16 +19,8 @@ from common.training import History, TensorBatches, TrainConfig, fit, predict
 
 # The study: at most 300 epochs, stopped after 20 without a better validation loss, the rate
 # halved after 7. In float32, which is what its 35 CPU minutes were measured with.
-STUDY = TrainConfig(
-    epochs=300,
-    batch_size=256,
-    lr=1e-3,
-    optimizer="adam",
-    schedule="plateau",
-    plateau_patience=7,
-    patience=20,
-    amp=False,
-)
+_PLATEAU = {"schedule": "plateau", "plateau_patience": 7, "patience": 20}
+STUDY = TrainConfig(epochs=300, batch_size=256, lr=1e-3, optimizer="adam", amp=False, **_PLATEAU)
 
 # Chosen on validation rows of the study set.
 ENSEMBLE = TrainConfig(epochs=12, batch_size=512, lr=6e-3, weight_decay=0.05, schedule="onecycle")
@@ -47,16 +39,15 @@ def fit_advanced_mlp(
 
     compiled: by torch.compile. Returns model, history and the rows that it learned from.
     """
-    inputs = sum(task.encoder.blocks)
-    model = PriceModel.build(task, task.train, AdvancedMLP, inputs=inputs)
+    model = PriceModel.build(task, task.train, AdvancedMLP, inputs=sum(task.encoder.blocks))
     usd = torch.from_numpy(task.usd.astype(np.float32))
     size, config = STUDY.batch_size, replace(STUDY, compiled=compiled)
     batches = [
         TensorBatches((model.tensor(task.matrix(rows)),), usd[rows], size, shuffle, seed)
         for rows, shuffle in ((task.train, True), (task.validation, False))
     ]
-    loss = functional.mse_loss
-    history = fit(model.network, *batches, loss, config, device, progress="Advanced MLP")
+    loss, label = functional.mse_loss, "Advanced MLP"
+    history = fit(model.network, *batches, loss, config, device, progress=label)
     return model, history, task.train
 
 
@@ -72,43 +63,27 @@ def fit_ensemble(
     usd = task.usd.astype(np.float32)[rows]
     fold = folds(task.dataset.table["group"].iloc[rows], ENSEMBLE_NETWORK["members"], seed)
 
-    prices = torch.from_numpy(usd)
-    log_scale, usd_scale = (
-        (float(values.mean()), float(values.std())) for values in (prices.log(), prices)
-    )
-    model = PriceModel.build(
-        task,
-        rows,
-        PriceEnsemble,
-        blocks=task.encoder.blocks,
-        embeddings=len(task.encoder.widths),
-        components=COMPONENTS,
-        network=ENSEMBLE_NETWORK,
-        landmarks=min(len(rows), MOST_LANDMARKS),
-        log_scale=log_scale,
-        usd_scale=usd_scale,
-    )
+    prices, targets, scales = torch.from_numpy(usd), {"fold": torch.from_numpy(fold)}, {}
+    for name, values in (("log", prices.log()), ("usd", prices)):
+        mean, deviation = scales[f"{name}_scale"] = float(values.mean()), float(values.std())
+        targets[name] = (values - mean) / deviation
+    arguments = {"embeddings": len(task.encoder.widths), "components": COMPONENTS, **scales}
+    arguments |= {"network": ENSEMBLE_NETWORK, "landmarks": min(len(rows), MOST_LANDMARKS)}
+    blocks, spans = task.encoder.blocks, list(row_blocks(rows))
+    model = PriceModel.build(task, rows, PriceEnsemble, blocks=blocks, **arguments)
     ensemble, scale = model.network, torch.from_numpy(model.scale)
-    spreads = ensemble.reduce.fit((model.tensor(task.matrix(b)) for b in row_blocks(rows)), scale)
-    reduced, blocks = torch.empty(len(rows), sum(ensemble.blocks)), list(row_blocks(rows))
+    spreads = ensemble.reduce.fit((model.tensor(task.matrix(span)) for span in spans), scale)
+    reduced = torch.empty(len(rows), sum(ensemble.blocks))
     with torch.no_grad():
-        for block, part in zip(blocks, reduced.split([len(b) for b in blocks]), strict=True):
-            part.copy_(ensemble.reduce(model.tensor(task.matrix(block))))
-    targets = {
-        "log": (prices.log() - log_scale[0]) / log_scale[1],
-        "usd": (prices - usd_scale[0]) / usd_scale[1],
-        "fold": torch.from_numpy(fold),
-    }
+        for span, part in zip(spans, reduced.split([len(s) for s in spans]), strict=True):
+            part.copy_(ensemble.reduce(model.tensor(task.matrix(span))))
     batches = TensorBatches((reduced,), targets, _batch_size(len(rows)), True, seed)
     config, network = replace(ENSEMBLE, compiled=compiled), ensemble.network
     history = fit(network, batches, None, _packed_loss, config, device, progress="Price Ensemble")
+    feature_scale = torch.cat([*spreads, COLUMN_SPREAD * scale[sum(task.encoder.widths) :]])
+    both = torch.stack([targets["log"], targets["usd"]], dim=1)
     ensemble.kernel, in_sample = KernelRidge.fit(
-        reduced,
-        ensemble.blocks,
-        torch.cat([*spreads, COLUMN_SPREAD * scale[sum(task.encoder.widths) :]]),
-        torch.stack([targets["log"], targets["usd"]], dim=1),
-        targets["fold"],
-        seed,
+        reduced, ensemble.blocks, feature_scale, both, targets["fold"], seed
     )
 
     batches = TensorBatches((reduced,), None, PREDICT_BATCH, False, 0)
@@ -130,8 +105,8 @@ def folds(groups: pd.Series, members: int, seed: int) -> np.ndarray:
 
 
 def _batch_size(rows: int) -> int:
-    # All batches as good as equal: a last one of a few rows, through batch norm, spoils a step
-    # (measured: 6 rows in 509 cost 0.03 of R2).
+    # Nearly equal batches: a last one of few rows spoils a step through batch norm (measured: 6
+    # rows in 509 cost 0.03 of R2).
     steps = max(-(-rows // ENSEMBLE.batch_size), min(FEWEST_STEPS, -(-rows // SMALLEST_BATCH)))
     return -(-rows // steps)
 

@@ -55,27 +55,26 @@ class Trees:
 
     def fit(self, matrix: np.ndarray, usd: np.ndarray, validation: tuple | None = None) -> "Trees":
         """Learns; ``validation``, the matrix and USD of other rows, stops it early."""
-        arguments = {**self.settings, "random_state": self.seed, "max_bin": BINS}
+        # What the libraries take for "all cores" is the machine's, not what we may use.
+        arguments = {**self.settings, "max_bin": BINS, "n_jobs": runtime.cpu_count()}
         reads, target = arguments.pop("reads", "raw"), arguments.pop("target", "usd")
         assert reads in READS and target in ("usd", "log")
-        if reads != "raw":
-            self.projections = self._projections(PROJECTIONS[reads], matrix)
-        # What the libraries take for "all cores" is the machine's, not what we may use.
-        arguments["n_jobs"] = runtime.cpu_count()
+        self._project(reads, matrix)
+        sides = [(matrix, usd), *([validation] if validation else [])]
         learned, *watched = (
             (self._columns(rows), np.log(prices) if target == "log" else prices)
-            for rows, prices in ((matrix, usd), *([validation] if validation else []))
+            for rows, prices in sides
         )
         if self.library == "LightGBM":
-            stop, arguments["importance_type"] = {}, "gain"
+            arguments |= {"importance_type": "gain", "force_col_wise": True, "verbose": -1}
+            self.model, stop = LGBMRegressor(**arguments, random_state=self.seed), {}
             for rows, prices in watched:
-                callbacks = [early_stopping(PATIENCE, verbose=False)]
-                stop = {"eval_X": rows, "eval_y": prices, "callbacks": callbacks}
-            self.model = LGBMRegressor(**arguments, force_col_wise=True, verbose=-1)
+                stop = {"eval_X": rows, "eval_y": prices}
+                stop["callbacks"] = [early_stopping(PATIENCE, verbose=False)]
         else:
+            arguments["early_stopping_rounds"] = PATIENCE if watched else None
+            self.model = XGBRegressor(**arguments, random_state=self.seed)
             stop = {"eval_set": watched or None, "verbose": False}
-            patience = PATIENCE if watched else None
-            self.model = XGBRegressor(**arguments, early_stopping_rounds=patience)
         self.model.fit(*learned, **stop)
         return self
 
@@ -97,31 +96,26 @@ class Trees:
         booster = self.model.booster_ if lightgbm else self.model.get_booster()
         with atomic(path.with_suffix(".txt" if lightgbm else ".json")) as part:
             booster.save_model(part)
-        settings = {
-            "library": self.library,
-            "settings": self.settings,
-            "projections": [axes.tolist() for axes in self.projections],
-            "encoder": asdict(encoder),
-        }
-        write_json(settings, path.with_suffix(".trees.json"))
+        facts = {"library": self.library, "settings": self.settings, "encoder": asdict(encoder)}
+        facts["projections"] = [axes.tolist() for axes in self.projections]
+        write_json(facts, path.with_suffix(".trees.json"))
 
-    def _projections(self, kind: type, matrix: np.ndarray) -> list[np.ndarray]:
-        starts = np.cumsum([0, *self.widths])
-        return [
-            kind(min(COMPONENTS, end - start, len(matrix)), random_state=self.seed)
-            .fit(matrix[:, start:end])
-            .components_.T.astype(np.float32)
-            for start, end in zip(starts[:-1], starts[1:], strict=True)
-        ]
+    def _project(self, reads: str, matrix: np.ndarray) -> None:
+        for block in self._blocks(matrix)[:-1] if reads != "raw" else []:
+            components = min(COMPONENTS, *block.shape)
+            projection = PROJECTIONS[reads](components, random_state=self.seed).fit(block)
+            self.projections.append(projection.components_.T.astype(np.float32))
 
     def _columns(self, matrix: np.ndarray) -> np.ndarray:
+        *blocks, columns = self._blocks(matrix)
         if not self.projections:
             return matrix
-        parts, start = [], 0
-        for axes in self.projections:  # not centred: a shift means nothing to a tree
-            parts.append(matrix[:, start : start + len(axes)] @ axes)
-            start += len(axes)
-        return np.hstack([*parts, matrix[:, start:]])
+        # Not centred: a shift means nothing to a tree.
+        pairs = zip(blocks, self.projections, strict=True)
+        return np.hstack([*(block @ axes for block, axes in pairs), columns])
+
+    def _blocks(self, matrix: np.ndarray) -> list[np.ndarray]:
+        return np.split(matrix, np.cumsum(self.widths), axis=1)  # embeddings, then the columns
 
 
 def search(library: str, task: PriceTask, trials: int, path: Path, name: str) -> list[dict]:
@@ -141,11 +135,12 @@ def search(library: str, task: PriceTask, trials: int, path: Path, name: str) ->
         trees.fit(learned, usd, (held_out, true))
         trial.set_user_attr("fit_seconds", time.perf_counter() - started)
         error = trees.predict(held_out) - true
+        mse, mae = float(np.mean(error**2)), float(np.mean(np.abs(error)))
         best = trees.model.best_iteration_ if library == "LightGBM" else trees.model.best_iteration
         trial.set_user_attr("rounds", best + (library == "XGBoost"))  # counts from 0
-        trial.set_user_attr("validation_r2", float(1 - np.mean(error**2) / true.var()))
-        trial.set_user_attr("validation_mae", float(np.mean(np.abs(error))))
-        return float(np.sqrt(np.sqrt(np.mean(error**2)) * np.mean(np.abs(error))))
+        trial.set_user_attr("validation_r2", float(1 - mse / true.var()))
+        trial.set_user_attr("validation_mae", mae)
+        return float(np.sqrt(np.sqrt(mse) * mae))
 
     return tuning.search(name, objective, trials, path)
 
