@@ -3,15 +3,14 @@
     python -m experiments.attribute_extraction --data-dir data/kaggle14k --raw-dir PATH
 
 Judges the rules, the LLM asked for everything, both together, and a search for the catalogue's
-words as baseline. A value is *expected* where the Fashion catalogue lists it and the text states it
-(:func:`attributes.catalogue.states`), and where H&M descriptions were labelled with it by hand
-(:mod:`experiments.hand_labels`). The usual five counts of extraction:
+words as baseline. A value is *expected* where the Fashion catalogue lists it and the text states
+it, and where H&M descriptions were labelled with it by hand (:mod:`experiments.hand_labels`).
 
 - correct, wrong, missed: a value is expected; the reader gives it, another, none;
-- invented: none is expected, and what the reader gives does not stand in the text; of a text
-  labelled by hand, which is labelled completely, whatever is given;
+- invented: none is expected, and what is given does not stand in the text (of a text labelled by
+  hand, which is labelled completely, whatever is given);
 - rightly empty: none is expected, none is given; unlisted: the text states it, the catalogue does
-  not list it (a second pattern, the lining's fabric), so it can be judged neither way.
+  not list it, so it can be judged neither way.
 
 *agreement*: of all values given where the catalogue lists any, stated or not, the equal share.
 
@@ -19,9 +18,7 @@ Reads  merged_dataset.csv, <raw-dir>/fashion-dataset/styles/, H&M's articles.csv
 Writes results/attribute_extraction.csv; replies of the LLM to llm_answers.jsonl
 """
 
-import logging
 import re
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
@@ -35,13 +32,13 @@ from attributes.normalize import NOTHING, Mention
 from attributes.reader import ground, grounded_values
 from common import artifacts, cli
 from common.product_table import read_table
+from common.results import Results, leaderboard
 from experiments import hand_labels
 
-STAGE = "attribute_extraction"
+STAGE, KEY = "attribute_extraction", ("source", "reader", "attribute")
 READERS = ("word search", "rules", "LLM", "rules + LLM")
 COUNTS = ("correct", "wrong", "invented", "missed", "rightly_empty", "unlisted")
 Mentions = dict[str, Mention]
-log = logging.getLogger(__name__)
 
 
 def main() -> None:
@@ -61,7 +58,7 @@ def evaluate(run: artifacts.RunConfig, engine, llm_limit: int | None, hnm_folder
 
     hnm_folder: the H&M download that holds the products labelled by hand.
     """
-    started, paths = time.monotonic(), run.paths
+    paths, settings = run.paths, {"model": engine.model, "prompt": prompts.prompt_id()}
     table = read_table(artifacts.require(paths.merged, "python Use_LLM_for_preprocess.py"))
     fashion = table[table["dataset_source"] == "FASHION"]
     if fashion.empty:
@@ -73,20 +70,15 @@ def evaluate(run: artifacts.RunConfig, engine, llm_limit: int | None, hnm_folder
     brands = rules.gazetteer(train["brand"])
     listed = catalogue.read(paths.fashion_raw, test["product_key"])
     rows = zip(test["title"], test["description"], listed, strict=True)
-    labelled = {
-        "HNM": (hand_labels.ATTRIBUTES, hand_labels.read(hnm_folder)),
-        "FASHION": (ATTRIBUTES, [hand_labels.LabelledText(*row) for row in rows]),
-    }
-    if not labelled["HNM"][1]:
-        print(
-            f"{hnm_folder} has no product labelled by hand; --hand-labelled names other downloads"
-        )
-    texts = [row[:2] for _, rows in labelled.values() for row in rows]
+    by_hand = hand_labels.read(hnm_folder)
+    labelled = {"FASHION": [hand_labels.LabelledText(*row) for row in rows], "HNM": by_hand}
+    if not by_hand:
+        print(f"{hnm_folder} has no product labelled by hand: see --hand-labelled")
+    texts = [row[:2] for row in (*by_hand, *labelled["FASHION"])]
     by_llm = read_by_llm(texts, engine, paths.llm_store, llm_limit, spelling)
-    rows = []
-    for source in ("FASHION", "HNM"):
-        names, labelled_texts = labelled[source]
-        products = []
+    results = Results(paths.results(STAGE), run, {"merged": paths.merged}, KEY, settings)
+    for source, labelled_texts in labelled.items():
+        names, products = hand_labels.ATTRIBUTES if source == "HNM" else ATTRIBUTES, []
         for title, description, values in labelled_texts:
             text = f"{title}. {description}"
             by_rules = read_by_rules(title, description, brands, spelling)
@@ -96,16 +88,13 @@ def evaluate(run: artifacts.RunConfig, engine, llm_limit: int | None, hnm_folder
                 mentions |= {"LLM": reply, "rules + LLM": both}
             products.append(Product(text, values, mentions, complete=source == "HNM"))
         for reader in READERS:
-            if read := [product for product in products if reader in product.mentions]:
-                rows += [{"source": source, **row} for row in judge(read, reader, names)]
-    frame, path = pd.DataFrame(rows), paths.results(STAGE)
-    artifacts.write_csv(frame, path)
-    settings = {"model": engine.model, "prompt": prompts.prompt_id()}
-    artifacts.record(path, run, {"merged": paths.merged}, time.monotonic() - started, settings)
-    log.info(frame.to_string(index=False))
-    columns = ["source", "reader", "n_test", "precision", "recall", "f1"]
-    print(frame.loc[frame["attribute"] == "all", columns].round(3).to_string(index=False))
-    print(f"{len(rows)} rows in {path}")
+            read = [product for product in products if reader in product.mentions]
+            for row in judge(read, reader, names) if read else ():
+                results.add(source=source, **row)
+    columns = {name: (name, "{:.3f}") for name in ("precision", "recall", "f1")}
+    columns = {"n_test": ("products", "{:.0f}"), **columns}
+    of_all = results.frame.query("attribute == 'all'")
+    results.finish(leaderboard(of_all, ["source", "reader"], columns, "f1", baseline=READERS[0]))
 
 
 # --- readers -----------------------------------------------------------------------------------
@@ -119,9 +108,9 @@ def read_by_rules(title: str, description: str, brands: re.Pattern, spelling: di
 def read_by_llm(
     texts: Iterable[tuple[str, str]], engine, store, limit: int | None, spelling: dict
 ) -> dict[tuple[str, str], Mentions]:
-    """What the LLM alone gives for each (title, description), asked for everything.
+    """What the LLM alone gives for each (title, description), grounded in the text.
 
-    Grounded in the text. Of at most ``limit`` texts, those answered before first.
+    Of at most ``limit`` texts, those answered before first.
     """
     requests = {text: prompts.request(*text, prompts.NAMES) for text in texts}
     mentions = {}
@@ -137,12 +126,9 @@ def read_by_llm(
 
 def _comparable(mentions: Mentions, words: dict[str, str], spelling: dict) -> Mentions:
     brand, item = words["brand"], words["item"]
-    return {
-        **mentions,
-        "material": mentions["fabric"],
-        "brand": Mention(rules.name_key(normalize.spell_brand(brand, spelling)), brand, 0),
-        "item": Mention(normalize.singular(item), item, 0),
-    }
+    key = rules.name_key(normalize.spell_brand(brand, spelling))
+    named = {"brand": Mention(key, brand, 0), "item": Mention(normalize.singular(item), item, 0)}
+    return {**mentions, "material": mentions["fabric"], **named}
 
 
 def word_search(listed: list[dict[str, ListedValue]]) -> Callable[[str], Mentions]:
@@ -179,8 +165,7 @@ class Product(NamedTuple):
 def judge(products: list[Product], reader: str, names: Iterable[str] = ATTRIBUTES) -> list[dict]:
     """One row per attribute and one over all: counts, precision, recall, F1, completeness.
 
-    Micro figures are over products; macro ones are means over the values of an attribute, in the
-    row over all: over the attributes.
+    Micro figures are over products, macro ones means over values; over all: over attributes.
     """
     rows = [_judge_attribute(products, reader, name) for name in names]
     frame = pd.DataFrame(rows)
@@ -211,17 +196,11 @@ def _judge_attribute(products: list[Product], reader: str, name: str) -> dict:
         for value, counts in by_value.items()
     ]
     macro = pd.DataFrame(scores, columns=["precision", "recall", "f1"]).mean()
-    return {
-        "attribute": name,
-        "reader": reader,
-        "n_test": len(products),
-        **{count: verdicts[count] for count in COUNTS},
-        **_micro(verdicts),
-        **macro.add_prefix("macro_").to_dict(),
-        "agreement": sum(agreement) / len(agreement) if agreement else float("nan"),
-        "before": before / len(products),
-        "after": after / len(products),
-    }
+    row = {"attribute": name, "reader": reader, "n_test": len(products)}
+    row |= {count: verdicts[count] for count in COUNTS} | _micro(verdicts)
+    row |= macro.add_prefix("macro_").to_dict()
+    row["agreement"] = sum(agreement) / len(agreement) if agreement else float("nan")
+    return row | {"before": before / len(products), "after": after / len(products)}
 
 
 def _verdict(product: Product, mention: Mention, expected: bool, right: bool) -> str:
@@ -234,10 +213,8 @@ def _verdict(product: Product, mention: Mention, expected: bool, right: bool) ->
 
 
 def _micro(counts: dict[str, int]) -> dict[str, float]:
-    correct, wrong = counts["correct"], counts["wrong"]
-    return _scores(
-        correct, correct + wrong + counts["invented"], correct + wrong + counts["missed"]
-    )
+    judged = counts["correct"] + counts["wrong"]
+    return _scores(counts["correct"], judged + counts["invented"], judged + counts["missed"])
 
 
 def _scores(correct: int, given: int, expected: int) -> dict[str, float]:

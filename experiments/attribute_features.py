@@ -3,9 +3,8 @@
     python -m experiments.attribute_features --data-dir data/kaggle14k --raw-dir PATH
 
 One linear classifier per task learns from the embeddings of picture and listing text; then also
-from the attributes: as categories (``normal_*``, one-hot) and as text (the embedding of
-``llm_text``). Beside these: the attributes alone, and the picture with and without them, since the
-listing's text already says what was read out of it.
+from the attributes, as categories (``normal_*``, one-hot) and as text (the embedding of
+``llm_text``). Beside these: the attributes alone, and the picture with and without them.
 
 Reads  dataset_with_llm.csv, img_emb.npy, wrd_emb.npy
 Writes results/attribute_features.csv, rows as of any classification
@@ -44,10 +43,7 @@ RAREST = 5  # training rows of a value that has a column
 
 
 def categories(table: pd.DataFrame, train: np.ndarray) -> np.ndarray:
-    """One-hot columns (n_rows, n_values), float32, of the values that the training rows show.
-
-    Scaled so that a row of all attributes is as long as an embedding.
-    """
+    """One-hot columns (n_rows, n_values) of training values; a full row is of length SCALE."""
     parts = []
     for column in (column for name, column in COLUMNS.items() if name != "fibres"):  # percentages
         counts = table[column].iloc[train].value_counts()
@@ -84,20 +80,18 @@ def main() -> None:
     if not set(COLUMNS.values()) <= set(data.table):
         command = "python Use_LLM_for_preprocess.py"
         raise StageError(f"{run.paths.llm} has no normal values; make it anew with: {command}")
-    blocks = {
-        "image": np.asarray(data.image, np.float32) * SCALE,
-        "text": np.asarray(data.text, np.float32) * SCALE,
-        "attribute text": embed_texts(run, list(data.table["llm_text"])) * SCALE,
-        "categories": categories(data.table, dataset.sides(data.table)[0]),
-    }
+    attribute_text = embed_texts(run, list(data.table["llm_text"]))
+    blocks = {"image": data.image, "text": data.text, "attribute text": attribute_text}
+    blocks = {name: np.asarray(rows, np.float32) * SCALE for name, rows in blocks.items()}
+    blocks["categories"] = categories(data.table, dataset.sides(data.table)[0])
     results = Results(run.paths.results(STAGE), run, data.inputs, KEY, {"given": INPUTS})
     estimators = [
         Estimator((name,), partial(fit, name, blocks), joint=True, figures=False) for name in INPUTS
     ]
     run_tasks(run, data, results, estimators, experiments=("mixed",))
     columns = {"accuracy": ("accuracy", "{:.3f}"), "f1_macro": ("macro F1", "{:.3f}")}
-    board = leaderboard(results.frame, ["task", "model"], columns, "accuracy", baseline=MAJORITY)
-    results.finish(board)
+    index = ["task", "model"]
+    results.finish(leaderboard(results.frame, index, columns, "accuracy", baseline=MAJORITY))
 
 
 if __name__ == "__main__":

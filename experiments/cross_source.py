@@ -4,14 +4,12 @@
 
 Category and gender of one source's test products, learned from the other source (HNM->FASHION and
 back) by CLIP Fusion and by a linear SVM: as the study did it, with one remedy at a time, and
-learned from both sources. The last remedy joins three views (the model, the words that both sources
-use, the names of the classes) and learns from products on which they agree. Remedies see unlabelled
-training and validation products of the target source, never its labels; temperatures come from
-validation rows of the source learned from. `gap_closed` is the share of the way, in accuracy, from
-the study's recipe to having learned from both sources.
+learned from both sources. Remedies see unlabelled training and validation products of the target
+source, never its labels; temperatures come from validation rows of the source learned from.
+`gap_closed`: share of the way, in accuracy, from the study's recipe to learning from both sources.
 
-Reads   <data-dir>/dataset_with_llm.csv, img_emb.npy, wrd_emb.npy (made first where missing)
-Writes  <data-dir>/results/cross_source.csv
+Reads   dataset_with_llm.csv, img_emb.npy, wrd_emb.npy
+Writes  results/cross_source.csv
 """
 
 from collections.abc import Callable, Iterator
@@ -31,15 +29,8 @@ from common.labels.protocol import Split
 from common.product_table import listing_text
 from common.results import Results, leaderboard
 from common.training import predict, torch_device
-from experiments.domain_adaptation import (
-    adjust_to_target_shares,
-    agreeing_rows,
-    coral,
-    predict_by_shared_words,
-    retrain,
-    standardise,
-    surest_rows,
-)
+from experiments import domain_adaptation
+from experiments.domain_adaptation import coral, retrain, standardise
 from experiments.retrieval import CATEGORY_WORDS, class_embeddings
 
 KEY = ("experiment", "task", "model", "recipe", "split", "text", "seed")
@@ -63,7 +54,7 @@ CLASS_WORDS = {
 
 @dataclass(frozen=True)
 class Case:
-    """An experiment: its split, the rows of each source, and their training and validation rows.
+    """An experiment: its split, the rows of both sources, and their training and validation rows.
 
     The first source is learned from, the second is the target.
     """
@@ -78,10 +69,6 @@ class Case:
         sources = [np.flatnonzero(names == name) for name in experiment.split("->")]
         fit_rows = [rows[side[rows] != "test"] for rows in sources]
         return cls(Split.of(data.table, experiment, seed), sources, fit_rows)
-
-    @property
-    def unlabelled(self) -> np.ndarray:
-        return self.fit_rows[1]
 
     def score(self, task: str, scores: np.ndarray) -> dict[str, float]:
         y, test = self.split.targets[task][0], self.split.test
@@ -106,8 +93,7 @@ def linear_svm_scores(device: str, image, text, split: Split) -> dict[str, np.nd
         decision = fitted.model.decision_function(fitted.features)
         # A class that training lacks is ranked last.
         scores[task] = np.full((len(decision), split.classes[task]), decision.min() - 1)
-        columns = decision if decision.ndim == 2 else np.c_[-decision, decision]
-        scores[task][:, fitted.present] = columns
+        scores[task][:, fitted.present] = domain_adaptation.by_class(decision)
     return scores
 
 
@@ -122,9 +108,7 @@ def recipes(
 ) -> Iterator[tuple[str, dict[str, np.ndarray]]]:
     """Yields (recipe, {task: scores (n_rows, n_classes)}).
 
-    Args:
-        fit: (image, text, split) -> {task: scores}.
-        names: {task: scores by the nearest class name}.
+    fit: (image, text, split) -> {task: scores}; names: {task: scores by the nearest class name}.
     """
     image, text, split = np.asarray(data.image), np.asarray(data.text), case.split
     baseline = fit(image, text, split)
@@ -134,7 +118,7 @@ def recipes(
         yield name, fit(*pair, split)
 
     texts, joined = listing_text(data.table), np.concatenate([image, text], axis=1)
-    remedies, target, rows = {}, case.unlabelled, split.validation
+    remedies, target, rows = {}, case.fit_rows[1], split.validation
     for task in TASKS:
         y, n_classes = split.targets[task][0], split.classes[task]
 
@@ -143,11 +127,12 @@ def recipes(
 
         log_p = log_proba(baseline[task])
         shares = np.bincount(y[split.train], minlength=n_classes) / len(split.train)
-        words = predict_by_shared_words(texts, y, split.train, target, n_classes)
-        surest = surest_rows(log_p, target)
-        agreed = agreeing_rows([log_p, words, names[task]], target)
+        words = domain_adaptation.predict_by_shared_words(texts, y, split.train, target, n_classes)
+        surest = domain_adaptation.surest_rows(log_p, target)
+        agreed = domain_adaptation.agreeing_rows([log_p, words, names[task]], target)
+        adjusted = domain_adaptation.adjust_to_target_shares(log_p, target, shares)
         for name, scores in {
-            "label shares by EM": adjust_to_target_shares(log_p, target, shares),
+            "label shares by EM": adjusted,
             "class names": log_p + log_proba(names[task]),
             "shared words": log_p + log_proba(words),
             "self-training on the surest": retrain(joined, log_p, surest, target),
@@ -162,12 +147,11 @@ def class_name_scores(data: dataset.Dataset, encode: Callable) -> dict[str, np.n
 
     encode: texts -> L2-normalised embeddings, as the data set's.
     """
-    both = np.asarray(data.image) + np.asarray(data.text)
-    names = {
-        task: class_embeddings(encode, [CLASS_WORDS[task][name] for name in dataset.TASKS[task][1]])
-        for task in TASKS
-    }
-    return {task: COSINE_SCALE * (both @ embeddings.T) for task, embeddings in names.items()}
+    both, scores = np.asarray(data.image) + np.asarray(data.text), {}
+    for task in TASKS:
+        words = [CLASS_WORDS[task][name] for name in dataset.TASKS[task][1]]
+        scores[task] = COSINE_SCALE * (both @ class_embeddings(encode, words).T)
+    return scores
 
 
 def measure(run: RunConfig, data: dataset.Dataset, results: Results, encode: Callable) -> None:
@@ -194,18 +178,11 @@ def measure(run: RunConfig, data: dataset.Dataset, results: Results, encode: Cal
                     values = case.score(task, scores[task])
                     low = start.setdefault(task, values["accuracy"])
                     gap = case.score(task, both[task])["accuracy"] - low
-                    results.add(
-                        experiment=experiment,
-                        task=task,
-                        model=model,
-                        recipe=recipe,
-                        **base,
-                        seed=seed,
-                        n_train=len(learned.train),
-                        n_test=len(case.split.test),
-                        **values,
-                        gap_closed=(values["accuracy"] - low) / gap if gap > 0 else np.nan,
-                    )
+                    values["gap_closed"] = (values["accuracy"] - low) / gap if gap > 0 else np.nan
+                    row = {"experiment": experiment, "task": task, "model": model}
+                    row |= {"recipe": recipe, **base, "seed": seed}
+                    row |= {"n_train": len(learned.train), "n_test": len(case.split.test)}
+                    results.add(**row, **values)
 
 
 def main() -> None:
@@ -218,8 +195,7 @@ def main() -> None:
     encode = ClipEncoder(load_clip(run, torch_device(run.device))).texts
     measure(run, data, results, encode)
     columns = {"accuracy": ("accuracy", "{:.3f}"), "gap_closed": ("gap closed", "{:.0%}")}
-    frame = results.frame
-    frame = frame[frame["recipe"] != BOTH]
+    frame = results.frame.query("recipe != @BOTH")
     index = ["experiment", "task", "model", "recipe"]
     results.finish(leaderboard(frame, index, columns, best="accuracy", baseline=STUDY))
 

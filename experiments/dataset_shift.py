@@ -4,8 +4,8 @@ Every measure is a number per source, and where it makes sense a distance `betwe
 
     python -m experiments.dataset_shift --data-dir data/kaggle14k --raw-dir PATH
 
-Reads   <data-dir>/dataset_with_llm.csv, img_emb.npy, wrd_emb.npy (made first where missing), photos
-Writes  <data-dir>/results/dataset_shift.csv
+Reads   dataset_with_llm.csv, img_emb.npy, wrd_emb.npy, photos
+Writes  results/dataset_shift.csv
 """
 
 from collections import Counter
@@ -31,9 +31,7 @@ GENDER_WORDS = frozenset("men mens women womens boy boys girl girls kids unisex"
 def measure(data: dataset.Dataset, raw: Path, seed: int = 0) -> Iterator[dict]:
     """Yields a row per measure: `shift`, its `unit`, one value per source, `between`.
 
-    Args:
-        raw: the folder that the table's picture paths start from.
-        seed: of the pictures that are looked at.
+    raw: the folder that picture paths start from; seed: of the pictures that are looked at.
     """
 
     def row(shift: str, unit: str, values: dict, between: float | None = None) -> dict:
@@ -41,14 +39,17 @@ def measure(data: dataset.Dataset, raw: Path, seed: int = 0) -> Iterator[dict]:
 
     table = data.table
     sources = {name: np.flatnonzero(table["dataset_source"] == name) for name in SOURCES}
-    for (shift, unit), values in _pictures(table, sources, raw, seed).items():
+    medians = {}
+    for source, rows in sources.items():
+        sample = np.random.default_rng(seed).permutation(rows)[:PICTURES]
+        measures = [picture_measures(raw / path) for path in table["image_path"].iloc[sample]]
+        medians[source] = pd.DataFrame(list(filter(None, measures))).median()
+    for (shift, unit), values in pd.DataFrame(medians).to_dict("index").items():
         yield row(shift, unit, values)
 
     texts = pd.Series(listing_text(table)).str.lower().str.findall(r"\b[a-z]{2,}\b")
-    counts = {
-        name: Counter(word for text in texts.iloc[rows] for word in text)
-        for name, rows in sources.items()
-    }
+    words_of = {name: texts.iloc[rows].explode().dropna() for name, rows in sources.items()}
+    counts = {name: Counter(words) for name, words in words_of.items()}
     length = {name: float(texts.iloc[rows].str.len().mean()) for name, rows in sources.items()}
     yield row("words in a text", "mean", length)
     first, second = (set(words) for words in counts.values())
@@ -79,17 +80,6 @@ def measure(data: dataset.Dataset, raw: Path, seed: int = 0) -> Iterator[dict]:
             means.append(embedded.mean(axis=0))
         shift = f"{name} embedding: distance of means (within: of random halves)"
         yield row(shift, "of length 1", halves, float(np.linalg.norm(means[0] - means[1])))
-
-
-def _pictures(table: pd.DataFrame, sources: dict, raw: Path, seed: int) -> dict:
-    """{(measure, unit): {source: median}}"""
-    medians: dict = {}
-    for source, rows in sources.items():
-        sample = np.random.default_rng(seed).permutation(rows)[:PICTURES]
-        measures = [picture_measures(raw / path) for path in table["image_path"].iloc[sample]]
-        for name, median in pd.DataFrame(list(filter(None, measures))).median().items():
-            medians.setdefault(name, {})[source] = float(median)
-    return medians
 
 
 def picture_measures(path: Path) -> dict[tuple[str, str], float] | None:

@@ -22,9 +22,7 @@ SMALLEST_LOG = np.log(1e-6)
 # --- embeddings (n_rows, d) that look alike in both sources ----------------------------------
 
 
-def standardise(
-    rows: np.ndarray, sources: list[np.ndarray], fit_rows: list[np.ndarray]
-) -> np.ndarray:
+def standardise(rows: np.ndarray, sources: list[np.ndarray], fit_rows: list[np.ndarray]):
     """Mean 0 and variance 1 / d in every dimension, within each source.
 
     sources: row numbers of each source; fit_rows: those of them whose statistics are taken.
@@ -39,8 +37,7 @@ def standardise(
 def coral(rows: np.ndarray, sources: list[np.ndarray], fit_rows: list[np.ndarray]) -> np.ndarray:
     """The first source's rows with the mean and covariance of the second's.
 
-    Sun et al., "Return of frustratingly easy domain adaptation", AAAI 2016, with the means aligned
-    too; parameters as in :func:`standardise`.
+    Sun et al., AAAI 2016, with the means aligned too; parameters as in :func:`standardise`.
     """
     first, second = (rows[sample].astype(np.float64) for sample in fit_rows)
     rotation = _power(first, -0.5) @ _power(second, 0.5)
@@ -62,8 +59,7 @@ def _power(rows: np.ndarray, exponent: float) -> np.ndarray:
 def adjust_to_target_shares(predictions: np.ndarray, unlabelled: np.ndarray, shares: np.ndarray):
     """Predictions corrected for the class shares of `unlabelled` rows, which EM estimates.
 
-    shares: (n_classes,) of the rows learned from. Saerens et al., "Adjusting the outputs of a
-    classifier to new a priori probabilities", Neural Computation 2002.
+    shares: (n_classes,) of the rows learned from. Saerens et al., Neural Computation 2002.
     """
     shares = (shares + 1e-6) / (shares + 1e-6).sum()
     target = shares
@@ -94,8 +90,8 @@ def predict_by_shared_words(
 def surest_rows(predictions: np.ndarray, unlabelled: np.ndarray) -> np.ndarray:
     """The `CONFIDENT` surest of the `unlabelled` rows of each predicted class.
 
-    Class by class, so that a frequent one cannot crowd out the others (Zou et al., "Unsupervised
-    domain adaptation for semantic segmentation via class-balanced self-training", ECCV 2018).
+    Class by class, so that a frequent one cannot crowd out the others (class-balanced
+    self-training: Zou et al., ECCV 2018).
     """
     labels, confidence = predictions[unlabelled].argmax(axis=1), predictions[unlabelled].max(axis=1)
     chosen = []
@@ -108,8 +104,7 @@ def surest_rows(predictions: np.ndarray, unlabelled: np.ndarray) -> np.ndarray:
 def agreeing_rows(views: list[np.ndarray], unlabelled: np.ndarray) -> np.ndarray:
     """Those of the `unlabelled` rows for which all views predict the same class.
 
-    Zhou & Li, "Tri-training: exploiting unlabeled data using three classifiers", TKDE 2005. Views
-    that err for different reasons seldom agree on an error, however sure each may be.
+    Views that err for different reasons seldom agree on an error (tri-training: Zhou & Li, 2005).
     """
     labels = np.stack([view[unlabelled].argmax(axis=1) for view in views])
     return unlabelled[(labels == labels[0]).all(axis=0)]
@@ -120,8 +115,8 @@ def retrain(
 ) -> np.ndarray:
     """Scores (n_rows, n_classes) of a linear model that takes predictions for `chosen` as labels.
 
-    features: (n_rows, d), standardised on the `unlabelled` rows, of which `chosen` are some. Where
-    these are not of two classes, there is nothing to learn, and the predictions stay.
+    features: (n_rows, d), standardised on the `unlabelled` rows. Where `chosen` are of one class,
+    there is nothing to learn, and the predictions stay.
     """
     labels = predictions[chosen].argmax(axis=1)
     present = np.unique(labels)
@@ -130,6 +125,10 @@ def retrain(
     scaler = StandardScaler().fit(features[unlabelled])
     model = RidgeClassifier(RIDGE).fit(scaler.transform(features[chosen]), labels)
     scores = np.full(predictions.shape, -np.inf)
-    decision = model.decision_function(scaler.transform(features))
-    scores[:, present] = decision if decision.ndim == 2 else np.c_[-decision, decision]
+    scores[:, present] = by_class(model.decision_function(scaler.transform(features)))
     return scores
+
+
+def by_class(decision: np.ndarray) -> np.ndarray:
+    """Of two classes scikit-learn gives one score (n_rows,): that of the second."""
+    return decision if decision.ndim == 2 else np.c_[-decision, decision]

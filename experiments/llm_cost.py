@@ -5,16 +5,13 @@
 Asks the embedded model about a few texts of ``merged_dataset.csv``, counts the tokens of question
 and reply, and computes what 90 thousand and 10 million descriptions need, asked for everything as
 the study did, and for what the rules leave empty. The beginning that all questions share counts
-once: servers keep it (vLLM: ``--enable-prefix-caching``, on by default).
-
-The rates of a GPU are stated, not measured. Tokens are those of the embedded model's tokenizer;
-Llama-3.1's, of more words, needs rather fewer.
+once: servers keep it (vLLM: ``--enable-prefix-caching``). The rates of a GPU are stated, not
+measured; Llama-3.1's tokenizer needs rather fewer tokens.
 
 Reads  merged_dataset.csv
 Writes results/llm_cost.csv
 """
 
-import time
 from pathlib import Path
 
 import pandas as pd
@@ -22,8 +19,9 @@ import pandas as pd
 from attributes import llm, prompts
 from attributes.reader import read_texts
 from common import artifacts, cli, presets, product_table
+from common.results import Results, aligned
 
-STAGE = "llm_cost"
+KEY = ("ask", "descriptions")
 DESCRIPTIONS = (90_000, 10_000_000)
 SAMPLE = 24  # texts that are asked about, per way of asking
 MACHINES = 8  # of the fleet
@@ -36,7 +34,7 @@ def main() -> None:
     rates.add_argument("--reply-rate", type=float, default=1500.0, help="tokens written (1500)")
     presets.add_arguments(parser, "llm")
     args = cli.parse(parser)
-    run, started = cli.run_config(args), time.monotonic()
+    run = cli.run_config(args)
     path = artifacts.require(run.paths.merged, "python Use_LLM_for_preprocess.py")
     table = product_table.read_table(path)
     table = table.sample(min(len(table), run.limit or 2000), random_state=run.seed[0])
@@ -55,20 +53,17 @@ def main() -> None:
     asked = frame["descriptions"] * frame["asked_share"]
     tokens_read = asked * (frame["prompt_tokens"] - frame["shared_tokens"]).clip(lower=0)
     tokens_written = asked * frame["reply_tokens"]
-    frame["asked"] = asked.round().astype(int)
-    frame["tokens_read"] = tokens_read.round().astype(int)
-    frame["tokens_written"] = tokens_written.round().astype(int)
+    totals = {"asked": asked, "tokens_read": tokens_read, "tokens_written": tokens_written}
+    frame = frame.assign(**{name: total.round().astype(int) for name, total in totals.items()})
     frame["prompt_rate"], frame["reply_rate"] = args.prompt_rate, args.reply_rate
     seconds = tokens_read / args.prompt_rate + tokens_written / args.reply_rate
-    frame["gpu_hours"] = seconds / 3600
-    frame["fleet_hours"] = frame["gpu_hours"] / MACHINES
-    target = run.paths.results(STAGE)
-    artifacts.write_csv(frame, target)
+    frame["gpu_hours"], frame["fleet_hours"] = seconds / 3600, seconds / 3600 / MACHINES
     settings = {"prompt_rate": args.prompt_rate, "reply_rate": args.reply_rate}
-    artifacts.record(target, run, {"merged": path}, time.monotonic() - started, settings)
-    columns = ["ask", "descriptions", "asked", "gpu_hours", "fleet_hours"]
-    print(frame[columns].round(1).to_string(index=False))
-    print(f"{len(frame)} rows in {target}")
+    results = Results(run.paths.results("llm_cost"), run, {"merged": path}, KEY, settings)
+    for row in frame.to_dict("records"):
+        results.add(**row)
+    columns = [*KEY, "asked", "gpu_hours", "fleet_hours"]
+    results.finish(aligned([columns, *frame[columns].round(1).astype(str).to_numpy()]))
 
 
 if __name__ == "__main__":

@@ -3,14 +3,13 @@
     python -m experiments.price_ablation --data-dir data/kaggle14k --raw-dir PATH --seed 0 1 2
 
 By modality: the Price Ensemble on one kind of input alone, and on all kinds but one. By number: a
-learning curve from 500 products to all, of the Price Ensemble and of LightGBM. By attribute:
-LightGBM on what a listing states in words of a fixed list, without embeddings, learns the log
-price; exact SHAP values (Lundberg et al., "From local explanations to global understanding with
-explainable AI for trees", Nature Machine Intelligence 2020), as the library computes them, give by
+learning curve of the Price Ensemble and of LightGBM. By attribute: LightGBM learns the log price
+from stated values, without embeddings; exact SHAP values (Lundberg et al., "From local explanations
+to global understanding with explainable AI for trees", Nature Machine Intelligence 2020) give by
 how much each value raises or lowers a price.
 
 Reads   dataset_with_llm.csv, img_emb.npy, wrd_emb.npy, clusters.csv
-Writes  results/price_ablation.csv, results/price_learning_curve.csv, results/price_effects.csv;
+Writes  results/price_ablation.csv, price_learning_curve.csv, price_effects.csv;
         figures/price_ablation/: inputs.png, learning_curve.png, effects.png
 """
 
@@ -26,18 +25,8 @@ from common import cli, runtime
 from common.artifacts import RunConfig
 from common.dataset import Dataset, sides
 from common.figures import SOURCE_STYLE, new_figure, plain, write
-from common.prices.features import (
-    CLUSTER_PREFIX,
-    EXPERIMENTS,
-    LISTING_COLUMNS,
-    LLM_COLUMNS,
-    MIN_COUNT,
-    STUDY_COLUMNS,
-    WORDS,
-    PriceTask,
-    feature_columns,
-    load_products,
-)
+from common.prices import features
+from common.prices.features import LISTING_COLUMNS, LLM_COLUMNS, STUDY_COLUMNS, PriceTask
 from common.prices.fit import fit_price, score
 from common.results import Results
 from common.training import torch_device
@@ -60,15 +49,8 @@ ENSEMBLE = "Price Ensemble"
 CURVE_MODELS = (ENSEMBLE, "LightGBM")
 MIN_EFFECT_ROWS = 20  # test products of a value whose effect is reported
 MAX_VALUES = 12  # of a source in the figure, half of them those that raise a price
-TREES = {
-    "n_estimators": 400,
-    "learning_rate": 0.05,
-    "num_leaves": 15,
-    "min_child_samples": 10,
-    "cat_smooth": 10,
-    "cat_l2": 10,
-    "verbose": -1,
-}
+TREES = {"n_estimators": 400, "learning_rate": 0.05, "num_leaves": 15, "min_child_samples": 10}
+TREES |= {"cat_smooth": 10, "cat_l2": 10, "verbose": -1}
 
 
 def ablate(run: RunConfig, dataset: Dataset, device: torch.device) -> pd.DataFrame:
@@ -76,10 +58,10 @@ def ablate(run: RunConfig, dataset: Dataset, device: torch.device) -> pd.DataFra
     results = Results(run.paths.results("price_ablation"), run, dataset.inputs, KEY)
     columns_of = {
         "photo": (),
-        "text": (WORDS,),
+        "text": (features.WORDS,),
         "LLM attributes": LLM_COLUMNS,
         "metadata": (*STUDY_COLUMNS, *STATED_COLUMNS),
-        "clusters": tuple(name for name in dataset.table if name.startswith(CLUSTER_PREFIX)),
+        "clusters": features.feature_columns(dataset.table, "cluster + embedding", "study"),
     }
     for name, kinds in INPUTS.items():
         image = dataset.image if "photo" in kinds else dataset.image[:, :0]
@@ -98,11 +80,10 @@ def ablate(run: RunConfig, dataset: Dataset, device: torch.device) -> pd.DataFra
 def curve(run: RunConfig, dataset: Dataset, device: torch.device) -> pd.DataFrame:
     """Learning from 500 products to all, the same test side; returns the results table.
 
-    Whole groups are drawn, from training and validation alike, so that the smaller sets are parts
-    of the larger ones.
+    Whole groups are drawn from training and validation; smaller sets are parts of larger ones.
     """
     results = Results(run.paths.results("price_learning_curve"), run, dataset.inputs, CURVE_KEY)
-    columns = feature_columns(dataset.table, EXPERIMENTS["metadata"], "listing")
+    columns = features.feature_columns(dataset.table, "metadata + embedding", "listing")
     train, validation, test = sides(dataset.table)
     learn = np.concatenate([train, validation])
     for seed in run.seed:
@@ -126,15 +107,15 @@ def curve(run: RunConfig, dataset: Dataset, device: torch.device) -> pd.DataFram
 def effects(run: RunConfig, dataset: Dataset) -> pd.DataFrame:
     """What each named attribute does to a price; returns the results table.
 
-    A row per attribute (``value`` empty: the mean absolute effect) and per value of it that
-    MIN_EFFECT_ROWS test products have (the mean effect on those), for each source. An effect is a
-    factor less one: 0.1 says that a price is 10 % higher than without knowing the value.
+    For each source a row per attribute (``value`` empty: the mean absolute effect) and per value
+    that MIN_EFFECT_ROWS test products have (the mean effect on those). An effect is a factor less
+    one: 0.1 says that a price is 10 % higher than without knowing the value.
     """
     settings = {"attributes": ATTRIBUTES, "least_seen": MIN_EFFECT_ROWS}
     path = run.paths.results("price_effects")
     results = Results(path, run, dataset.inputs, EFFECT_KEY, settings)
-    train, validation, test = sides(dataset.table)
-    learn = np.concatenate([train, validation])
+    *fit_sides, test = sides(dataset.table)
+    learn = np.concatenate(fit_sides)
     table, log_price = dataset.table, np.log(dataset.table["price_usd"].to_numpy())
     for source in sorted(set(table["dataset_source"])):
         if results.done(source=source, attribute="all", value=""):
@@ -143,23 +124,21 @@ def effects(run: RunConfig, dataset: Dataset) -> pd.DataFrame:
         of_source = (table["dataset_source"] == source).to_numpy()
         learned, tested = learn[of_source[learn]], test[of_source[test]]
         codes = _codes(table, learned)
-        model = LGBMRegressor(**TREES, random_state=run.seed[0], n_jobs=runtime.cpu_count()).fit(
-            codes.iloc[learned], log_price[learned]
-        )
+        model = LGBMRegressor(**TREES, random_state=run.seed[0], n_jobs=runtime.cpu_count())
+        model.fit(codes.iloc[learned], log_price[learned])
         shap = model.predict(codes.iloc[tested], pred_contrib=True)[:, :-1]
         error = log_price[tested] - model.predict(codes.iloc[tested])
         explained = 1 - np.mean(error**2) / log_price[tested].var()
         for place, attribute in enumerate(codes.columns):
             contribution = pd.Series(shap[:, place], table.index[tested])
             key = {"source": source, "attribute": attribute}
-            strength = float(np.expm1(contribution.abs().mean()))
+            strength = np.expm1(contribution.abs().mean())
             results.add(**key, value="", n=len(tested), effect=strength)
             for value, rows in contribution.groupby(table[attribute].iloc[tested]):
                 if value and len(rows) >= MIN_EFFECT_ROWS:
-                    effect = float(np.expm1(rows.mean()))
-                    results.add(**key, value=value, n=len(rows), effect=effect)
-        key = {"source": source, "attribute": "all", "value": ""}
-        results.add(**key, n=len(tested), r2_of_log=explained)
+                    results.add(**key, value=value, n=len(rows), effect=np.expm1(rows.mean()))
+        # Last, which says that the source is whole.
+        results.add(source=source, attribute="all", value="", n=len(tested), r2_of_log=explained)
     results.finish()
     return results.frame
 
@@ -169,15 +148,14 @@ def _codes(table: pd.DataFrame, learned: np.ndarray) -> pd.DataFrame:
     codes = {}
     for name in ATTRIBUTES:
         counts = table[name].iloc[learned].value_counts()
-        frequent = table[name].isin(counts.index[counts >= MIN_COUNT])
+        frequent = table[name].isin(counts.index[counts >= features.MIN_COUNT])
         codes[name] = pd.Categorical(table[name].where(frequent, "other"))
     return pd.DataFrame(codes, index=table.index)
 
 
 def draw_ablation(table: pd.DataFrame, path: Path) -> None:
     """R2 by input: each kind alone, and all but one."""
-    means = table.groupby("inputs", sort=False)["r2"].agg(["mean", "min", "max"])
-    means = means.sort_values("mean")
+    means = table.groupby("inputs")["r2"].agg(["mean", "min", "max"]).sort_values("mean")
     figure, axes = new_figure(7.4, 1.2 + 0.32 * len(means))
     place = np.arange(len(means))
     shade = ["#0072B2" if "alone" in name else "0.6" for name in means.index]
@@ -231,9 +209,8 @@ def draw_effects(table: pd.DataFrame, path: Path) -> None:
 
 def main() -> None:
     run = cli.run_config(cli.parse(cli.parser(__doc__)))
-    device = torch_device(run.device)
-    dataset = load_products(run, clusters=True)
-    figure = run.paths.figure
+    device, figure = torch_device(run.device), run.paths.figure
+    dataset = features.load_products(run, clusters=True)
     draw_effects(effects(run, dataset), figure("price_ablation/effects"))
     draw_ablation(ablate(run, dataset, device), figure("price_ablation/inputs"))
     draw_curve(curve(run, dataset, device), figure("price_ablation/learning_curve"))

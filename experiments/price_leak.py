@@ -1,12 +1,10 @@
 """What the price in the study's text and its random split are worth in R2: the leak, measured.
 
-    python -m experiments.price_leak --data-dir data/kaggle14k --raw-dir PATH    after stage 1
-    python -m experiments.price_leak --data-dir data/sample                      the drawn catalogue
+    python -m experiments.price_leak --data-dir data/kaggle14k --raw-dir PATH
 
 The same products are priced four times: with the study's text, which states a price, or clean
-text; split at random, as the study did, or in groups. How much of a stated price a model can see
-depends on how it reads, so two models read words (TF-IDF) beside those that read embeddings. The
-audit counts what leaks in each of the four, and stops the command if the honest one leaks.
+text; split at random, as the study did, or in groups. Two models read words (TF-IDF), the others
+embeddings. The audit counts what leaks in each of the four, and stops if the honest one leaks.
 
 Reads   dataset_with_llm.csv, the Fashion download (price, rating and VAT of the study's text)
 Writes  results/price_leak.csv, results/price_leak_audit.csv; the embeddings of the study's text
@@ -15,6 +13,8 @@ Writes  results/price_leak.csv, results/price_leak_audit.csv; the embeddings of 
 
 import time
 from dataclasses import replace
+from functools import partial
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -42,6 +42,8 @@ MAX_TWINS = 0.01  # of the test rows, by photo and text both: more is another sp
 # Words and pairs of words, numbers among them; one seen twice may be a price.
 WORDS = {"min_df": 2, "sublinear_tf": True, "ngram_range": (1, 2), "max_features": 50_000}
 TREE_WORDS = {"min_df": 5, "max_features": 1_500}  # trees are slow on many words
+MODELS = [("embeddings", name) for name in (*NETWORKS, "LightGBM")]
+MODELS += [("words", name) for name in ("Ridge", "LightGBM")]
 
 
 def load_condition(run: RunConfig, table: pd.DataFrame, text: str) -> Dataset:
@@ -78,19 +80,11 @@ def audit(dataset: Dataset, text: str, split: str) -> dict:
             f"{twins} of {tested} test products have a near twin, by photo and text, among "
             "those learned from; run Use_LLM_for_preprocess.py --force"
         )
-    return {
-        "rows": counts["rows"],
-        "own_price": counts["own price"],
-        "own_price_share_fashion": float((leaky == "own price").mean()),
-        "amount_of_money": counts["amount of money"],
-        "test_rows": tested,
-        "products_across": counts["products"],
-        "groups_across": counts["groups"],
-        "texts_across": counts["texts"],
-        "near_photos": int(photos.sum()),
-        "near_texts": int(texts.sum()),
-        "near_both": twins,
-    }
+    row = {"rows": counts["rows"], "own_price": counts["own price"]}
+    row |= {"own_price_share_fashion": float((leaky == "own price").mean())}
+    row |= {"amount_of_money": counts["amount of money"], "test_rows": tested}
+    row |= {f"{name}_across": counts[name] for name in ("products", "groups", "texts")}
+    return row | {"near_photos": photos.sum(), "near_texts": texts.sum(), "near_both": twins}
 
 
 def near_duplicates(
@@ -98,17 +92,16 @@ def near_duplicates(
 ) -> np.ndarray:
     """Which test rows have a training or validation row at least that similar: bool (n_rows,).
 
-    ``embeddings``: (n_rows, d), L2-normalised, in the order of ``table``; rows that are NaN
-    are passed over. ``threshold``: cosine similarity.
+    ``embeddings``: (n_rows, d), L2-normalised; rows of NaN are passed over. ``threshold``: cosine.
     """
     usable = ~np.isnan(embeddings[:, 0])
     tested = usable & (table["split"] == "test").to_numpy()
-    test = np.asarray(embeddings[tested], np.float32)
     rest = np.asarray(embeddings[usable & ~tested], np.float32)
-    near = np.zeros(len(table), bool)
-    if len(rest) and len(test):
-        blocks = (test[start : start + 1024] @ rest.T for start in range(0, len(test), 1024))
-        near[tested] = np.concatenate([block.max(axis=1) for block in blocks]) >= threshold
+    near, rows = np.zeros(len(table), bool), np.flatnonzero(tested)
+    for start in range(0, len(rows) if len(rest) else 0, 1024):
+        block = rows[start : start + 1024]
+        cosine = np.asarray(embeddings[block], np.float32) @ rest.T
+        near[block] = cosine.max(axis=1) >= threshold
     return near
 
 
@@ -132,28 +125,21 @@ def main() -> None:
     table = read_table(require(run.paths.llm, "python Use_LLM_for_preprocess.py"))
     inputs = {"table": run.paths.llm, "raw": str(run.paths.fashion_raw.name)}
     settings = {"near": NEAR, "words": WORDS, "tree_words": TREE_WORDS}
-    results = Results(run.paths.results("price_leak"), run, inputs, KEY, settings)
-    audits = Results(
-        run.paths.results("price_leak_audit"), run, inputs, ("text", "split"), settings
+    results, audits = (
+        Results(run.paths.results(name), run, inputs, key, settings)
+        for name, key in (("price_leak", KEY), ("price_leak_audit", KEY[:2]))
     )
-    models = [(name, "embeddings") for name in (*NETWORKS, "LightGBM")]
-    models += [(name, "words") for name in ("Ridge", "LightGBM")]
-    for text in ("clean", "study"):
-        for split in ("grouped", "random"):
-            dataset = load_condition(replace(run, split=split), table, text)
-            audits.add(text=text, split=split, **audit(dataset, text, split))
-            task = PriceTask.build(dataset, list(STUDY_COLUMNS))
-            for seed in run.seed:
-                for model, reads_as in models:
-                    row = {"text": text, "split": split, "features": "study", "seed": seed}
-                    row |= {"reads_as": reads_as, "model": model}
-                    if results.done(**row):
-                        continue
-                    if reads_as == "words":
-                        fit = fit_words(model, task, seed)
-                    else:
-                        fit = fit_price(model, task, seed, device)
-                    results.add(**row, **score(fit, task))
+    for text, split in product(("clean", "study"), ("grouped", "random")):
+        dataset = load_condition(replace(run, split=split), table, text)
+        audits.add(text=text, split=split, **audit(dataset, text, split))
+        task = PriceTask.build(dataset, list(STUDY_COLUMNS))
+        for seed, (reads_as, model) in product(run.seed, MODELS):
+            row = {"text": text, "split": split, "features": "study", "seed": seed}
+            row |= {"reads_as": reads_as, "model": model}
+            if not results.done(**row):
+                by_words = reads_as == "words"
+                fit = fit_words if by_words else partial(fit_price, device=device)
+                results.add(**row, **score(fit(model, task, seed), task))
     results.finish()
     audits.finish()
 

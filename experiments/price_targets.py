@@ -2,16 +2,16 @@
 
     python -m experiments.price_targets --data-dir data/kaggle14k --raw-dir PATH --seed 0 1 2
 
-H&M publishes sales, many of them discounted, not price tags. The same products, split and
-features are learned with each statistic as H&M's price (Fashion's stay as they are). Two figures
-need no model: how many prices lie on H&M's grid (19.99), and how many products whose colours are
-sold apart get one price from all of them, as their tags have it.
+H&M publishes sales, many of them discounted, not price tags. The same products are learned with
+each statistic as H&M's price. Two figures need no model: how many prices lie on H&M's grid (19.99),
+and how many products get one price from all their colours, as their tags have it.
 
 Reads   dataset_with_llm.csv, img_emb.npy, wrd_emb.npy, the H&M download's transactions
 Writes  results/price_targets.csv
 """
 
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -33,10 +33,7 @@ CENT = 0.01 * EUR_TO_USD
 
 
 def article_usd(folder: Path, statistic: str = "median") -> pd.DataFrame:
-    """H&M's usable articles with a price: ``article_id, product_key, usd``.
-
-    ``folder``: that of the H&M download; ``statistic``: see :func:`article_prices`.
-    """
+    """H&M's usable articles, of the download at ``folder``: ``article_id, product_key, usd``."""
     prices, _ = article_prices(folder / "transactions_train.csv", statistic)
     articles = read_articles(folder).merge(prices, on="article_id")
     articles = articles[articles["problem"] == ""]
@@ -48,9 +45,8 @@ def article_usd(folder: Path, statistic: str = "median") -> pd.DataFrame:
 def with_statistic(run: RunConfig, dataset: Dataset, statistic: str) -> tuple[Dataset, dict]:
     """The products with another price of H&M's, and what this price is like.
 
-    Facts: ``on_grid``, share of H&M's products whose price in EUR ends in 99 cents;
-    ``colours_agree``, share of those sold in several colours whose colours cost the same to the
-    cent; ``median_usd``, the median price.
+    ``on_grid``: share of H&M's products whose price in EUR ends in 99 cents; ``colours_agree``: of
+    those sold in several colours, share whose colours cost the same to the cent.
     """
     by_product = article_usd(run.paths.hnm_raw, statistic).groupby("product_key")["usd"]
     table = dataset.table
@@ -78,18 +74,14 @@ def main() -> None:
         task = PriceTask.build(products, columns)
         hnm = products.table["dataset_source"].iloc[task.test].to_numpy() == "HNM"
         true = task.usd[task.test][hnm]
-        for model in MODELS:
-            for seed in run.seed:
-                row = {"statistic": statistic, "model": model, "seed": seed}
-                if results.done(**row):
-                    continue
+        for model, seed in product(MODELS, run.seed):
+            row = {"statistic": statistic, "model": model, "seed": seed}
+            if not results.done(**row):
                 fit = fit_price(model, task, seed, device)
+                row |= {**facts, "text": dataset.text_setting, **score(fit, task)}
                 error = np.abs(fit.usd[hnm] - true)
-                errors = {
-                    "mae_hnm": float(error.mean()),
-                    "mdape_hnm": float(np.median(error / true)),
-                }
-                results.add(**row, **facts, text=dataset.text_setting, **score(fit, task), **errors)
+                row |= {"mae_hnm": error.mean(), "mdape_hnm": np.median(error / true)}
+                results.add(**row)
     results.finish()
 
 

@@ -1,16 +1,15 @@
 """How well the pictures and texts of any CLIP find each other among the test products.
 
-Recall is taken among 1,000 test products (all, where a source has fewer), over five draws of them:
-a text finds its own picture first, or among the first ten, and the reverse. Sub-category P@1: the
-picture nearest to the name of a product type is of that type. Zero-shot category: the category
-whose words are nearest to a picture is the true one. No label has been seen in training for either.
+Recall among 1,000 test products (all, where a source has fewer), over five draws: a text finds its
+own picture first, or among the first ten, and the reverse. Sub-category P@1: the picture nearest to
+the name of a product type is of that type. Zero-shot category: the category whose words are nearest
+to a picture is the true one. No label is seen in training for either.
 
     python -m experiments.retrieval --data-dir data/kaggle14k --raw-dir PATH   # the embedded CLIP
     python -m experiments.retrieval --data-dir data/kaggle14k --raw-dir PATH --clip PATH_OR_NAME
 
-Reads  <data-dir>/dataset_with_llm.csv, its embeddings (made first where missing); of another CLIP
-       only the test products are embedded, and kept in <data-dir>/cache
-Writes <data-dir>/results/retrieval.csv; a run adds its model to it, so that they stand side by side
+Reads  dataset_with_llm.csv, img_emb.npy, wrd_emb.npy; another CLIP embeds the test products only
+Writes results/retrieval.csv, to which a run adds its model
 """
 
 from collections.abc import Callable
@@ -19,17 +18,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from common import cli, dataset, metrics, presets, product_table
+from common import cli, dataset, metrics, presets
 from common.artifacts import RunConfig
+from common.embed import encoders
 from common.embed.align import untrained_clip
-from common.embed.encoders import (
-    ClipEncoder,
-    clip_towers,
-    image_features,
-    project,
-    text_features,
-)
+from common.embed.encoders import ClipEncoder
 from common.embed.models import Clip, load_clip
+from common.product_table import listing_text
 from common.results import Results, leaderboard
 from common.training import torch_device
 
@@ -55,19 +50,13 @@ CATEGORY_WORDS = {
 
 
 def class_embeddings(encode: Callable, words: list[tuple[str, ...]]) -> np.ndarray:
-    """(n_classes, d): of each class the normalised mean of what it is called.
-
-    encode: texts -> L2-normalised embeddings (n_texts, d).
-    """
+    """(n_classes, d): normalised means of what the classes are called; encode: texts -> (n, d)."""
     classes = np.stack([encode(list(names)).mean(axis=0) for names in words])
     return classes / np.linalg.norm(classes, axis=1, keepdims=True)
 
 
 def type_precision(image: np.ndarray, names: np.ndarray, types: np.ndarray) -> float:
-    """Share of product types whose name's nearest picture is of that type.
-
-    image (n, d) and names (n_types, d) are L2-normalised; types (n,): the number of the picture's.
-    """
+    """Share of types whose name (n_types, d) is nearest to a picture (n, d) of types (n,) alike."""
     return float((types[(names @ image.T).argmax(axis=1)] == np.arange(len(names))).mean())
 
 
@@ -80,20 +69,16 @@ def chance(types: np.ndarray, classes: int, among: int) -> dict:
     """The scores of guessing; types (n,): numbers of the product types."""
     shares = np.bincount(types) / len(types)
     directions = ("text_to_image", "image_to_text")
-    return {
-        **{f"{name}@{k}": min(1.0, k / among) for name in directions for k in (1, 10)},
-        "among": among,
-        "type_precision@1": float(shares[shares > 0].mean()),
-        "zero_shot_category": 1 / classes,
-    }
+    recall = {f"{name}@{k}": min(1.0, k / among) for name in directions for k in (1, 10)}
+    precision = float(shares[shares > 0].mean())
+    by_class = {"type_precision@1": precision, "zero_shot_category": 1 / classes}
+    return {**recall, "among": among, **by_class}
 
 
 def evaluate(results: Results, base: dict, name: str, table, image, text, encode) -> None:
     """Adds the rows of a CLIP, and of chance, to ``results``.
 
-    Args:
-        table: the test products; image, text: their embeddings.
-        encode: texts -> embeddings, for the words of types and categories.
+    table: the test products; image, text: their embeddings; encode: texts -> embeddings.
     """
     category, classes = dataset.labels(table, "category")
     words = class_embeddings(encode, [CATEGORY_WORDS[label] for label in classes])
@@ -114,11 +99,11 @@ def evaluate(results: Results, base: dict, name: str, table, image, text, encode
 
 def embed(run: RunConfig, clip: Clip, table: pd.DataFrame) -> list[np.ndarray]:
     """Image and text embeddings (n, d) of the products by any CLIP."""
-    image_tower, text_tower = clip_towers(clip)
+    image_tower, text_tower = encoders.clip_towers(clip)
     files = [run.paths.raw / path for path in table["image_path"]]
-    image, _ = image_features(run.paths.cache, files, image_tower)
-    text = text_features(run.paths.cache, product_table.listing_text(table), text_tower)
-    return [project(image, image_tower), project(text, text_tower)]
+    image, _ = encoders.image_features(run.paths.cache, files, image_tower)
+    text = encoders.text_features(run.paths.cache, listing_text(table), text_tower)
+    return [encoders.project(image, image_tower), encoders.project(text, text_tower)]
 
 
 def main() -> None:
@@ -136,16 +121,15 @@ def main() -> None:
     clip = load_clip(run, device)
     if run.clip is None and presets.CLIP[run.preset] == presets.FASHION_LITE:
         raw, name = untrained_clip(device), f"{clip.identity['name']}, not aligned"
-        encode = ClipEncoder(raw).texts
-        evaluate(results, base, name, table, *embed(run, raw, table), encode)
+        embedded = embed(run, raw, table)
+        evaluate(results, base, name, table, *embedded, ClipEncoder(raw).texts)
         pair = (np.asarray(part[rows]) for part in (data.image, data.text))
     else:
         pair = embed(run, clip, table)
-    encode = ClipEncoder(clip).texts
-    evaluate(results, base, clip.identity["name"], table, *pair, encode)
-    columns = {"text_to_image@1": ("text to picture @1", "{:.3f}")}
-    columns |= {"text_to_image@10": ("@10", "{:.3f}")}
-    columns |= {"zero_shot_category": ("zero-shot category", "{:.3f}")}
+    evaluate(results, base, clip.identity["name"], table, *pair, ClipEncoder(clip).texts)
+    titles = {"text_to_image@1": "text to picture @1", "text_to_image@10": "@10"}
+    titles["zero_shot_category"] = "zero-shot category"
+    columns = {name: (title, "{:.3f}") for name, title in titles.items()}
     index = ["products", "model"]
     results.finish(leaderboard(results.frame, index, columns, "text_to_image@1", baseline=CHANCE))
 

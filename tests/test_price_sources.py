@@ -77,7 +77,7 @@ def test_a_search_stops_on_validation_rows_and_goes_on(products, tmp_path):
 
 def test_ablation_curve_and_effects_say_where_a_price_comes_from(products, tmp_path, monkeypatch):
     products.table["cluster_dec"] = "1"
-    monkeypatch.setattr(price_ablation, "load_products", lambda run, clusters: products)
+    monkeypatch.setattr(price_ablation.features, "load_products", lambda run, clusters: products)
     monkeypatch.setattr(price_ablation, "SIZES", (100, 200))
     monkeypatch.setattr(price_ablation, "MIN_EFFECT_ROWS", 5)
     inputs = {"all": price_ablation.KINDS, "metadata alone": ("metadata",)}
