@@ -110,8 +110,7 @@ class KernelRidge(nn.Module):
 class PrincipalComponents(nn.Module):
     """The first blocks of features as principal components of unit variance, the rest unchanged.
 
-    widths: of those blocks; most: components of each. Takes (n, n_features), returns
-    (n, sum(`counts`) + the rest). A block of NaN stays one.
+    widths: of those blocks; most: components of each. A block of NaN stays one.
     """
 
     def __init__(self, widths: list[int], most: int):

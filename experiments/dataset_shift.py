@@ -48,18 +48,14 @@ def measure(data: dataset.Dataset, raw: Path, seed: int = 0) -> Iterator[dict]:
         yield row(shift, unit, values)
 
     texts = pd.Series(listing_text(table)).str.lower().str.findall(r"\b[a-z]{2,}\b")
-    words_of = {name: texts.iloc[rows].explode().dropna() for name, rows in sources.items()}
-    counts = {name: Counter(words) for name, words in words_of.items()}
-    length = {name: float(texts.iloc[rows].str.len().mean()) for name, rows in sources.items()}
+    counts = {k: Counter(texts.iloc[rows].explode().dropna()) for k, rows in sources.items()}
+    length = {name: counts[name].total() / max(1, len(rows)) for name, rows in sources.items()}
     yield row("words in a text", "mean", length)
     first, second = (set(words) for words in counts.values())
-    shared = {
-        name: sum(words[word] for word in first & second) / max(1, words.total())
-        for name, words in counts.items()
-    }
-    jaccard = len(first & second) / max(1, len(first | second))
+    both, jaccard = first & second, len(first & second) / max(1, len(first | second))
+    shared = {k: sum(n[word] for word in both) / max(1, n.total()) for k, n in counts.items()}
     yield row("words that the other source uses too (between: Jaccard)", "share", shared, jaccard)
-    gendered = texts.map(lambda text: not GENDER_WORDS.isdisjoint(text))
+    gendered = ~texts.map(GENDER_WORDS.isdisjoint)
     shares = {name: float(gendered.iloc[rows].mean()) for name, rows in sources.items()}
     yield row("texts that name a gender", "share", shares)
 

@@ -5,7 +5,7 @@ K-Means on the autoencoder's codes, and DEC, which starts from these; per seed, 
 
     python -m experiments.dec_digits --data-dir data/kaggle14k --seed 0 1 2 3 4 5 6 7 8 9
 
-Writes <data-dir>/results/dec_digits.csv; seeds that it holds are not computed again
+Writes results/dec_digits.csv; seeds that it holds are not computed again
 """
 
 import hashlib
@@ -37,14 +37,13 @@ def main() -> None:
         started = time.perf_counter()
         assigned = dec.kmeans(features, CLUSTERS, seed).labels_
         seconds = time.perf_counter() - started
-        clusterings = [("K-Means", assigned, features, seconds)]
-        clusterings += dec.cluster(features, every, CLUSTERS, seed, device)
+        kmeans = ("K-Means", assigned, features, seconds)
+        clusterings = [kmeans, *dec.cluster(features, every, CLUSTERS, seed, device)]
         for method, assigned, _, seconds in clusterings:
             scores = metrics.clustering(digits, assigned, pixels)
-            scores = {name: scores[name] for name in ("accuracy", "nmi", "ari", "smallest_cluster")}
-            results.add(
-                method=method, seed=seed, **scores, n=len(pixels), seconds=round(seconds, 2)
-            )
+            row = {name: scores[name] for name in ("accuracy", "nmi", "ari", "smallest_cluster")}
+            row |= {"n": len(pixels), "seconds": round(seconds, 2)}
+            results.add(method=method, seed=seed, **row)
     columns = {name: (name, "{:.3f}") for name in ("accuracy", "nmi", "ari")}
     results.finish(leaderboard(results.frame, ["method"], columns, "nmi", baseline="K-Means"))
 

@@ -3,8 +3,7 @@
     python -m experiments.listing_pricing --data-dir data/sample
 
 Reads  what stage 4b reads, models/pricing/ (python -m pricing.calibrate)
-Writes results/listing_pricing.csv (errors and coverage by what a listing brings) and
-       results/ood.csv (share of inputs priced, priced with a warning, refused)
+Writes results/listing_pricing.csv (by what a listing brings), results/ood.csv (shares refused)
 """
 
 import contextlib
@@ -95,10 +94,9 @@ def no_listings(fashion_raw: Path) -> dict[str, list[ListingInput]]:
 def drawings(count: int = 8) -> dict[str, list[Image.Image]]:
     """``count`` pictures of each kind that show no garment, always the same."""
     rng, (width, height) = np.random.default_rng(0), (240, 320)
-    pictures = {
-        kind: [Image.new("RGB", (width, height), "white") for _ in range(count)]
-        for kind in ("blank", "noise", "gradient", "scribble", "page of text")
-    }
+    kinds = ("blank", "noise", "gradient", "scribble", "page of text")
+    blank = Image.new("RGB", (width, height), "white")
+    pictures = {kind: [blank.copy() for _ in range(count)] for kind in kinds}
     for picture in pictures["blank"]:
         picture.paste(tuple(map(int, rng.integers(0, 256, 3))), (0, 0, width, height))
     for picture in pictures["noise"]:

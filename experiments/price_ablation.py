@@ -56,13 +56,10 @@ TREES |= {"cat_smooth": 10, "cat_l2": 10, "verbose": -1}
 def ablate(run: RunConfig, dataset: Dataset, device: torch.device) -> pd.DataFrame:
     """The Price Ensemble on each choice of INPUTS; returns the results table."""
     results = Results(run.paths.results("price_ablation"), run, dataset.inputs, KEY)
-    columns_of = {
-        "photo": (),
-        "text": (features.WORDS,),
-        "LLM attributes": LLM_COLUMNS,
-        "metadata": (*STUDY_COLUMNS, *STATED_COLUMNS),
-        "clusters": features.feature_columns(dataset.table, "cluster + embedding", "study"),
-    }
+    clusters = features.feature_columns(dataset.table, "cluster + embedding", "study")
+    metadata = (*STUDY_COLUMNS, *STATED_COLUMNS)
+    columns_of = {"photo": (), "text": (features.WORDS,), "LLM attributes": LLM_COLUMNS}
+    columns_of |= {"metadata": metadata, "clusters": clusters}
     for name, kinds in INPUTS.items():
         image = dataset.image if "photo" in kinds else dataset.image[:, :0]
         text = dataset.text if "text" in kinds else dataset.text[:, :0]
@@ -127,8 +124,7 @@ def effects(run: RunConfig, dataset: Dataset) -> pd.DataFrame:
         model = LGBMRegressor(**TREES, random_state=run.seed[0], n_jobs=runtime.cpu_count())
         model.fit(codes.iloc[learned], log_price[learned])
         shap = model.predict(codes.iloc[tested], pred_contrib=True)[:, :-1]
-        error = log_price[tested] - model.predict(codes.iloc[tested])
-        explained = 1 - np.mean(error**2) / log_price[tested].var()
+        explained = model.score(codes.iloc[tested], log_price[tested])  # R2
         for place, attribute in enumerate(codes.columns):
             contribution = pd.Series(shap[:, place], table.index[tested])
             key = {"source": source, "attribute": attribute}
@@ -157,11 +153,9 @@ def draw_ablation(table: pd.DataFrame, path: Path) -> None:
     """R2 by input: each kind alone, and all but one."""
     means = table.groupby("inputs")["r2"].agg(["mean", "min", "max"]).sort_values("mean")
     figure, axes = new_figure(7.4, 1.2 + 0.32 * len(means))
-    place = np.arange(len(means))
     shade = ["#0072B2" if "alone" in name else "0.6" for name in means.index]
-    axes.barh(place, means["mean"], color=shade)
-    axes.hlines(place, means["min"], means["max"], color="0.2", linewidth=1.5)
-    axes.set_yticks(place, means.index)
+    axes.barh(means.index, means["mean"], color=shade)
+    axes.hlines(means.index, means["min"], means["max"], color="0.2", linewidth=1.5)
     axes.set_xlabel("R² on test products (line: from the worst seed to the best)")
     plain(axes)
     write(figure, path)
@@ -195,8 +189,8 @@ def draw_effects(table: pd.DataFrame, path: Path) -> None:
     figure, all_axes = new_figure(6.2 * columns, 5.4, ncols=columns)
     for axes, source in zip(np.atleast_1d(all_axes), sources, strict=False):
         rows = table[table["source"] == source].sort_values("effect")
-        if len(rows) > MAX_VALUES:
-            rows = pd.concat([rows.head(MAX_VALUES // 2), rows.tail(MAX_VALUES // 2)])
+        rank = np.arange(len(rows))
+        rows = rows[np.minimum(rank, rank[::-1]) < MAX_VALUES // 2]
         colours = ["#D55E00" if effect < 0 else "#0072B2" for effect in rows["effect"]]
         axes.barh(range(len(rows)), 100 * rows["effect"], color=colours)
         names = rows["attribute"].str.removeprefix("normalized_").str.replace("_", " ")

@@ -1,9 +1,8 @@
 """Prediction intervals of prices by conformalised quantile regression.
 
-Romano, Patterson and Candes, "Conformalized quantile regression", NeurIPS 2019; with the rows
-that calibrate a member of an ensemble taken from the fold it has not learned from (Vovk,
-"Cross-conformal predictors", 2015), and a margin for each band of predicted prices (Mondrian
-conformal prediction), since dear goods are harder to price than cheap ones.
+Romano, Patterson and Candes, "Conformalized quantile regression", NeurIPS 2019; a member of an
+ensemble is calibrated by the fold it has not learned from (Vovk, "Cross-conformal predictors",
+2015), with a margin for each band of predicted prices (Mondrian conformal prediction).
 """
 
 from dataclasses import dataclass
@@ -25,8 +24,8 @@ MIN_ROWS = 40  # of a band: with fewer, its outer quantiles are a matter of luck
 class ConformalMargins:
     """What is added to both quantiles of the log price, by band of the predicted price.
 
-    edges: USD, ascending, one fewer than bands. below, above: by band, in log USD. constant: half
-    the width, in USD, of the interval that is the same for all prices (the baseline).
+    edges: USD, ascending, one fewer than bands. below, above: by band, in log USD. constant: the
+    baseline, half the width in USD of an interval that is the same for all prices.
     """
 
     edges: list[float]
@@ -38,10 +37,7 @@ class ConformalMargins:
     def calibrate(
         cls, true_usd: np.ndarray, usd: np.ndarray, log_low: np.ndarray, log_high: np.ndarray
     ) -> "ConformalMargins":
-        """From rows that the predictions have not learned from; all arrays (n_rows,).
-
-        The two ends are calibrated apart.
-        """
+        """From rows that the predictions have not learned from (n_rows,), the two ends apart."""
         bands = max(1, min(BANDS, len(usd) // MIN_ROWS))
         # Prices that occur, and below the dearest: no band is empty, however few prices there are.
         edges = np.unique(np.quantile(usd, np.arange(1, bands) / bands, method="lower"))
@@ -63,8 +59,8 @@ class ConformalMargins:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Low and high end in USD (n_rows,); the price itself is always between them."""
         band = np.searchsorted(self.edges, usd)
-        low = np.exp(log_low - np.asarray(self.below)[band])
-        high = np.exp(log_high + np.asarray(self.above)[band])
+        low = np.exp(log_low - np.take(self.below, band))
+        high = np.exp(log_high + np.take(self.above, band))
         return np.minimum(low, usd), np.maximum(high, usd)
 
 

@@ -34,7 +34,7 @@ BLOCK_ROWS = 65_536  # rows whose features are in memory at once
 def load_products(run: RunConfig, clusters: bool) -> Dataset:
     """The data set, with the clusters of stage 2 as columns ``cluster_<method>`` if asked for.
 
-    Raises StageError when stage 2 has not run, or not on all of these products.
+    Raises StageError when stage 2 has not run on all of these products.
     """
     dataset = load(run)
     path, command = run.paths.clusters, "python clustering_DEC.py"

@@ -56,8 +56,8 @@ def fit_price(
 ) -> PriceFit:
     """Fits a model and predicts the test rows.
 
-    name: BASELINE, one of PLAIN or NETWORKS, ``XGBoost`` or ``LightGBM``, the latter also with
-    STUDY_TREES behind. Only the Advanced MLP keeps validation rows back, to be stopped by them.
+    name: BASELINE, of PLAIN or NETWORKS, or a library of trees, also with STUDY_TREES behind. Only
+    the Advanced MLP keeps validation rows back, to be stopped by them.
     """
     learn = task.learn
     if name == BASELINE:

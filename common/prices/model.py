@@ -73,11 +73,10 @@ class PriceModel:
         self, table: pd.DataFrame, image: np.ndarray, text: np.ndarray, device="cpu"
     ) -> np.ndarray:
         """USD (n_rows,) of products given by their columns and their two embeddings."""
-        parts, device = [], torch.device(device)
-        for rows in row_blocks(np.arange(len(table))):
-            matrix = self.encoder.matrix(table.iloc[rows], image[rows], text[rows])
-            parts.append(self.predict_interval(matrix, device)[0])
-        return np.concatenate(parts)
+        blocks = row_blocks(np.arange(len(table)))
+        parts = (self.encoder.matrix(table.iloc[rows], image[rows], text[rows]) for rows in blocks)
+        device = torch.device(device)
+        return np.concatenate([self.predict_interval(matrix, device)[0] for matrix in parts])
 
     def save(self, path: Path, **facts: object) -> None:
         """Writes ``path`` (safetensors) and a JSON beside it, which holds ``facts`` as well."""

@@ -13,10 +13,7 @@ MEDIAN_SHARE = 0.85
 
 
 class AdvancedMLP(nn.Module):
-    """The study's price network: 512-256-128-64, batch norm, swish, dropout; USD as it is.
-
-    Takes (n, inputs), returns USD (n,).
-    """
+    """The study's price network, on USD as it is: (n, inputs) -> (n,)."""
 
     WIDTHS, DROPOUT = (512, 256, 128, 64), (0.3, 0.3, 0.2, 0.1)
 

@@ -1,7 +1,7 @@
 """Boosted trees for prices: LightGBM and XGBoost, with the study's settings and tuned ones.
 
-Trees read the embeddings as they are, as principal components or as random projections (the
-metadata columns always as they are), and learn USD or its logarithm.
+They read embeddings raw, as principal components or as random projections, and learn USD or its
+logarithm.
 """
 
 import time
@@ -41,9 +41,8 @@ MAX_ROUNDS, PATIENCE = 1000, 40  # of a trial; validation rows stop it
 class Trees:
     """One library's trees over rows of :meth:`common.prices.features.PriceFeatures.matrix`.
 
-    widths: columns of each embedding, the first of a row. settings: the library's own (names of
-    its scikit-learn interface), and ``reads`` (one of READS, ``raw`` if absent) and ``target``
-    (``usd``, the default, or ``log``).
+    widths: columns of each embedding, the first of a row. settings: of the library's scikit-learn
+    interface, with ``reads`` (of READS; ``raw`` if absent) and ``target`` (``usd``, or ``log``).
     """
 
     library: str
@@ -122,8 +121,8 @@ def search(library: str, task: PriceTask, trials: int, path: Path, name: str) ->
     """Looks for settings; returns every trial so far as a row.
 
     A trial learns from the task's training side, and is stopped and judged by its test side:
-    sqrt(RMSE * MAE) in USD, since a price must be near for the many and not absurd for the few.
-    ``path``, ``name``: see :func:`common.tuning.search`.
+    sqrt(RMSE * MAE) in USD, near for the many and not absurd for the few. ``path``, ``name``: see
+    :func:`common.tuning.search`.
     """
     (learned, usd), (held_out, true) = (
         (task.matrix(rows), task.usd[rows]) for rows in (task.train, task.test)
@@ -147,19 +146,16 @@ def search(library: str, task: PriceTask, trials: int, path: Path, name: str) ->
 
 def suggest(trial, library: str) -> dict:
     """Settings to try, with the library's own names."""
-    settings = {
-        "reads": trial.suggest_categorical("reads", READS),
-        "target": trial.suggest_categorical("target", ("usd", "log")),
-        "n_estimators": MAX_ROUNDS,
-        "learning_rate": trial.suggest_float("learning_rate", 0.04, 0.15, log=True),
-        "subsample": trial.suggest_float("subsample", 0.5, 1.0),
-        "reg_lambda": trial.suggest_float("reg_lambda", 0.1, 100.0, log=True),
-        "colsample_bytree": trial.suggest_float("colsample_bytree", 0.05, 0.4, log=True),
-    }
+    trial.suggest_categorical("reads", READS)
+    trial.suggest_categorical("target", ("usd", "log"))
+    trial.suggest_float("learning_rate", 0.04, 0.15, log=True)
+    trial.suggest_float("subsample", 0.5, 1.0)
+    trial.suggest_float("reg_lambda", 0.1, 100.0, log=True)
+    trial.suggest_float("colsample_bytree", 0.05, 0.4, log=True)
     if library == "LightGBM":
-        leaves = trial.suggest_int("num_leaves", 6, 48, log=True)
-        least = trial.suggest_int("min_child_samples", 4, 40, log=True)
-        return settings | {"num_leaves": leaves, "min_child_samples": least, "subsample_freq": 1}
-    depth = trial.suggest_int("max_depth", 3, 6)
-    least = trial.suggest_float("min_child_weight", 1.0, 50.0, log=True)
-    return settings | {"max_depth": depth, "min_child_weight": least}
+        trial.suggest_int("num_leaves", 6, 48, log=True)
+        trial.suggest_int("min_child_samples", 4, 40, log=True)
+        return {"n_estimators": MAX_ROUNDS, "subsample_freq": 1, **trial.params}
+    trial.suggest_int("max_depth", 3, 6)
+    trial.suggest_float("min_child_weight", 1.0, 50.0, log=True)
+    return {"n_estimators": MAX_ROUNDS, **trial.params}
