@@ -77,6 +77,7 @@ def evaluate(run: artifacts.RunConfig, engine, llm_limit: int | None, hnm_folder
     texts = [row[:2] for row in (*by_hand, *labelled["FASHION"])]
     by_llm = read_by_llm(texts, engine, paths.llm_store, llm_limit, spelling)
     results = Results(paths.results(STAGE), run, {"merged": paths.merged}, KEY, settings)
+    results.rows.clear()  # all readers are judged anew
     for source, labelled_texts in labelled.items():
         names, products = hand_labels.ATTRIBUTES if source == "HNM" else ATTRIBUTES, []
         for title, description, values in labelled_texts:

@@ -23,13 +23,8 @@ from pricing.listing import by_modality
 from pricing.predictor import CALIBRATION, FOLDER, ListingInput, PricePredictor
 
 MAX_INPUTS = 200  # of a kind
-SCORES = {
-    "r2": ("R2", "{:.3f}"),
-    "mae": ("MAE", "{:.2f}"),
-    "mdape": ("median error", "{:.1%}"),
-    "coverage": ("coverage", "{:.1%}"),
-    "median_width": ("median width", "{:.2f}"),
-}
+SCORES = {"r2": ("R2", "{:.3f}"), "mae": ("MAE", "{:.2f}"), "mdape": ("median error", "{:.1%}")}
+SCORES |= {"coverage": ("coverage", "{:.1%}"), "median_width": ("median width", "{:.2f}")}
 
 
 def measure_prices(results: Results, predictor: PricePredictor, products, listings) -> None:

@@ -33,13 +33,11 @@ CENT = 0.01 * EUR_TO_USD
 
 
 def article_usd(folder: Path, statistic: str = "median") -> pd.DataFrame:
-    """H&M's usable articles, of the download at ``folder``: ``article_id, product_key, usd``."""
+    """H&M's usable articles, of the download at ``folder``: ``product_key, usd``."""
     prices, _ = article_prices(folder / "transactions_train.csv", statistic)
-    articles = read_articles(folder).merge(prices, on="article_id")
-    articles = articles[articles["problem"] == ""]
-    keys = "HNM:" + articles["product_code"]
+    articles = read_articles(folder).merge(prices, on="article_id").query("problem == ''")
     usd = articles["price"] * HNM_TO_EUR * EUR_TO_USD
-    return pd.DataFrame({"article_id": articles["article_id"], "product_key": keys, "usd": usd})
+    return pd.DataFrame({"product_key": "HNM:" + articles["product_code"], "usd": usd})
 
 
 def with_statistic(run: RunConfig, dataset: Dataset, statistic: str) -> tuple[Dataset, dict]:
