@@ -2,8 +2,6 @@
 
 A manifest, ``<file>.meta.json``, says how its file was made (command, git revision, versions,
 seed) and from what (hashes of the inputs), so that a stage recognises a stale or foreign input.
-
-Only the standard library is imported here: ``--help`` of every stage passes through.
 """
 
 import contextlib
@@ -67,12 +65,7 @@ class Paths:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """What the common flags of a stage say; see :func:`common.cli.run_config`.
-
-    seed: one run per seed. limit: rows to use, None for all. device: auto, cpu or cuda. split:
-    grouped or random (the study's). clip, cnn, llm: models instead of the preset's, a path or a
-    name. all_figures: draw every figure, not only those that a person opens.
-    """
+    """The common flags of a stage (:mod:`common.cli`); clip, cnn, llm: instead of the preset's."""
 
     paths: Paths
     preset: str = "embedded"
@@ -91,12 +84,11 @@ class RunConfig:
 def atomic(path: str | Path) -> Iterator[Path]:
     """Yields a temporary path beside ``path``; moves it into place when the block succeeds.
 
-    A reader sees the old file or the whole new one, never a part; after an error, Ctrl-C or a
-    kill the old file is still there. A full disk and the like become a :class:`StageError`.
+    After an error, Ctrl-C or a kill the old file is still there, whole. A full disk and the like
+    become a :class:`StageError`.
     """
     path = Path(path)
-    # The name is fixed: what a killed process left behind is overwritten by the next run. The
-    # suffix stays, since several libraries choose the format by it.
+    # A fixed name: the next run overwrites what a killed one left. Libraries go by the suffix.
     temporary = path.with_name(f".unfinished.{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -104,18 +96,15 @@ def atomic(path: str | Path) -> Iterator[Path]:
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        if error.errno not in _WRITE_ERRORS:
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        if not isinstance(error, OSError) or error.errno not in _WRITE_ERRORS:
             raise
         raise StageError(
             f"cannot write {path}: {_WRITE_ERRORS[error.errno]}; nothing was changed, "
             "make room (or choose another --data-dir) and run the same command again"
         ) from error
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
 
 
 def write_json(value: object, path: str | Path) -> None:
@@ -141,12 +130,8 @@ def write_npy(array, path: str | Path) -> None:
             file.write(np.ascontiguousarray(array[start : start + 4096]).tobytes())
 
 
-# --- manifests -----------------------------------------------------------------------------
-
-
 def _sidecar(path: str | Path) -> Path:
-    path = Path(path)
-    return path.with_name(path.name + ".meta.json")
+    return Path(f"{path}.meta.json")
 
 
 def manifest(path: str | Path) -> dict:
@@ -159,12 +144,10 @@ def manifest(path: str | Path) -> dict:
 
 def fingerprint(path: str | Path) -> str:
     """SHA-256 of a file. The manifest's figure is trusted while size and time stay the same."""
-    path = Path(path)
-    status = path.stat()
-    recorded = manifest(path)
+    status, recorded = Path(path).stat(), manifest(path)
     if (recorded.get("size"), recorded.get("mtime_ns")) == (status.st_size, status.st_mtime_ns):
         return recorded["sha256"]
-    with path.open("rb") as file:
+    with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -213,10 +196,9 @@ def record(
 
 def require(path: str | Path, command: str) -> Path:
     """``path`` if it exists; else a StageError that names the command that makes it."""
-    path = Path(path)
-    if not path.exists():
+    if not Path(path).exists():
         raise StageError(f"{path} is missing; make it with: {command}")
-    return path
+    return Path(path)
 
 
 def require_made_from(path: str | Path, inputs: Mapping[str, str | Path], command: str) -> None:
@@ -230,11 +212,7 @@ def require_made_from(path: str | Path, inputs: Mapping[str, str | Path], comman
             )
 
 
-def is_current(
-    path: str | Path,
-    inputs: Mapping[str, str | Path],
-    settings: Mapping[str, object] | None = None,
-) -> bool:
+def is_current(path: str | Path, inputs: Mapping, settings: Mapping | None = None) -> bool:
     """Whether ``path`` exists, is intact, and was made from these inputs with these settings."""
     recorded = manifest(path)
     intact = Path(path).exists() and recorded.get("sha256") == fingerprint(path)

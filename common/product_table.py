@@ -6,16 +6,11 @@ import pandas as pd
 
 from common.artifacts import StageError
 
-# Columns of the product tables that are not text (see data/README.md).
-_NUMBER_COLUMNS = ("price_usd",)
-_FLAG_COLUMNS = ("usage_is_native",)
 
+def read_table(path: str | Path, columns: list[str] | None = None) -> pd.DataFrame:
+    """Reads a product table: all text (``0108775015`` keeps its zero) but price and flag.
 
-def read_table(path: str | Path, columns: list[str] | None = None):
-    """Reads a product table: identifiers and labels stay text, so ``0108775015`` keeps its zero.
-
-    Returns a pandas DataFrame with a RangeIndex. Raises StageError for an empty file or a
-    missing column, by name.
+    Raises StageError for an empty file or a missing column, by name.
     """
     try:
         header = pd.read_csv(path, dtype=str, nrows=0).columns
@@ -25,12 +20,10 @@ def read_table(path: str | Path, columns: list[str] | None = None):
         table = pd.read_csv(path, dtype=str, keep_default_na=False, usecols=columns)
     except pd.errors.EmptyDataError as error:
         raise StageError(f"{path} is empty; make it anew with --force") from error
-    for name in _NUMBER_COLUMNS:
-        if name in table:
-            table[name] = table[name].astype(float)
-    for name in _FLAG_COLUMNS:
-        if name in table:
-            table[name] = table[name] == "True"
+    if "price_usd" in table:
+        table["price_usd"] = table["price_usd"].astype(float)
+    if "usage_is_native" in table:
+        table["usage_is_native"] = table["usage_is_native"] == "True"
     return table
 
 

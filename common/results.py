@@ -1,7 +1,4 @@
-"""Results tables of the stages: written row by row, resumable, summed up in a small leaderboard.
-
-Only the standard library is imported here: ``--help`` of every stage passes through.
-"""
+"""Results tables of the stages: written row by row, resumable, summed up in a small leaderboard."""
 
 import csv
 import io
@@ -19,8 +16,7 @@ class Results:
     """The results table of a stage, one row per experiment, model and seed; resumable.
 
     Rows are written as they arrive. A later run with the same inputs and settings finds them
-    (:meth:`done`) and computes only what is missing; other inputs, other settings or
-    ``--force`` start the table anew and say so.
+    (:meth:`done`) and computes only what is missing; otherwise the table starts anew.
 
     Parameters: ``key`` names the columns that identify a row; ``inputs`` and ``settings`` are
     as in :func:`record`. The preset and ``--limit`` always count as settings.
@@ -71,12 +67,8 @@ class Results:
             raise StageError(f"{self.path}: nothing was computed, so there is no table to write")
         figures = self.run.paths.figure(f"{self.path.stem}/_").parent
         rest = f"; figures in {figures}" if figures.is_dir() else ""
-        print(
-            f"{summary}\n" if summary else "",
-            f"{len(self.rows)} rows in {self.path}{rest}",
-            sep="",
-            flush=True,
-        )
+        lines = [summary] if summary else []
+        print(*lines, f"{len(self.rows)} rows in {self.path}{rest}", sep="\n", flush=True)
 
     @property
     def frame(self):
@@ -85,7 +77,8 @@ class Results:
 
         buffer = io.StringIO()
         self._write(buffer)
-        return pd.read_csv(io.StringIO(buffer.getvalue()), keep_default_na=True)
+        buffer.seek(0)
+        return pd.read_csv(buffer)
 
     def _write(self, file) -> None:
         names = list(dict.fromkeys(name for row in self.rows for name in row))
@@ -110,11 +103,10 @@ def leaderboard(
 ) -> str:
     """A small aligned table for the terminal: means over seeds, the best row marked.
 
-    Parameters: frame: rows of a results table (:attr:`Results.frame`), empty cells left out of the
-    means. index: the columns that name a line, the model last. columns: {column: (title, format)},
-    e.g. ``{"accuracy": ("accuracy", "{:.3f}")}``. best: the column that decides; the highest value
-    within a group of equal ``index`` (but for the model) wins, or the ``lowest``. baseline: the
-    model that is marked as such and cannot win.
+    Parameters: frame: rows of a results table (:attr:`Results.frame`). index: the columns that name
+    a line, the model last. columns: {column: (title, format)}. best: the column that decides; the
+    highest value within a group of equal ``index`` (but for the model) wins, or the ``lowest``.
+    baseline: the model that is marked as such and cannot win.
     """
     *group, model = index
     scores = list(dict.fromkeys([*columns, best]))

@@ -1,7 +1,4 @@
-"""The process and the machine: cores, memory, threads, and what a manifest says of them.
-
-Only the standard library is imported at the top: ``--help`` of every stage passes through.
-"""
+"""The process and the machine: cores, memory, threads, and what a manifest says of them."""
 
 import contextlib
 import ctypes
@@ -17,10 +14,6 @@ import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-# mallopt(3). Arrays of a gigabyte are still mapped one by one: they are few, and their memory is
-# given back at once.
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_KEPT_BYTES = 2**30
 SECONDS_BETWEEN_LINES = 30  # of progress where nobody sees a bar
 
 _VERSIONED = (
@@ -39,21 +32,20 @@ def cpu_count() -> int:
 def keep_memory() -> None:
     """Lets the C library keep what was freed, instead of handing it back to the system.
 
-    Every array above 32 MB that an operator returns would otherwise be mapped anew and each of its
-    pages zeroed and faulted in: more than half of the time of a pass through EfficientNet. Does
-    nothing where the C library is not glibc.
+    Otherwise every array above 32 MB is mapped anew and its pages faulted in: more than half of
+    the time of a pass through EfficientNet. Does nothing where the C library is not glibc.
     """
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
     if hasattr(library, "mallopt"):
-        library.mallopt(_M_MMAP_THRESHOLD, _KEPT_BYTES)
-        library.mallopt(_M_TRIM_THRESHOLD, 2 * _KEPT_BYTES - 1)
+        # Arrays of a gigabyte are still mapped one by one, and given back at once.
+        library.mallopt(-3, 2**30)  # M_MMAP_THRESHOLD
+        library.mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD
 
 
 def rest_while_waiting() -> None:
     """Lets OpenMP's threads sleep while they wait for work; for libraries that load after the call.
 
-    Spinning is faster where nothing but training runs. Where anything else wants the cores it
-    costs several times the work itself.
+    Spinning costs several times the work itself where anything else wants the cores.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
@@ -66,16 +58,10 @@ def quiet_libraries() -> None:
 def let_others_first(*_: object) -> None:
     """Gives this process the lower priority; what a pool or DataLoader calls in each worker.
 
-    A network's threads wait for one another, so that a worker that decodes on one of their cores
-    holds up all of them.
+    A worker that decodes on a core of a network's threads holds up all of them.
     """
     if hasattr(os, "nice"):
         os.nice(10)
-
-
-def heed_interrupts() -> None:
-    """Lets Ctrl-C interrupt also where the parent, such as a script's ``&``, ignored it."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextlib.contextmanager
@@ -92,12 +78,10 @@ class Progress:
     """How far long work has come: a bar on a terminal, elsewhere a line every half minute.
 
     Either iterates over ``items``, or is a context manager and is told by :meth:`update`. Writes
-    to standard error; where that is no terminal, whole lines only. Work that ends within half a
-    minute leaves nothing behind.
+    to standard error. Work that ends within half a minute leaves nothing behind.
 
-    Parameters: what: the work, as the line begins. total: number of steps, ``len(items)`` unless
-    given. unit: of a step, in the plural. active: False shows nothing. done: steps that an earlier
-    run has done.
+    Parameters: what: the work, as the line begins. total: number of steps (``len(items)``). unit:
+    of a step, in the plural. active: False shows nothing. done: steps that an earlier run has done.
     """
 
     def __init__(
@@ -185,8 +169,7 @@ def versions() -> dict[str, str]:
 @functools.cache
 def git_revision() -> str:
     """As ``git describe --always --dirty`` has it; "unknown" outside a checkout."""
-    here = Path(__file__).resolve().parent
-    command = ["git", "-C", str(here), "describe", "--always", "--dirty"]
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):

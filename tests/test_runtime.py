@@ -110,25 +110,29 @@ def test_a_worker_gives_way():
     assert int(done.stdout) == min(os.nice(0) + 10, 19)
 
 
-def test_ctrl_c_works_where_the_parent_ignores_it():
-    code = (
-        "import time\n"
+@pytest.mark.parametrize(
+    ("action", "code", "end"), [("SIG_DFL", 130, "interrupted"), ("SIG_IGN", 0, "")]
+)
+def test_ctrl_c_ends_a_stage_unless_its_parent_ignores_it(action, code, end):
+    script = (
+        "import sys\n"
         "from common import cli\n"
         "def main():\n"
         "    print('running', flush=True)\n"
-        "    time.sleep(60)\n"
+        "    sys.stdin.read()\n"
         "cli.run(main)\n"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", script],
         cwd=ROOT,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, getattr(signal, action)),
     ) as child:
         assert child.stdout.readline() == "running\n"
         child.send_signal(signal.SIGINT)
-        assert child.communicate(timeout=30)[1].startswith("interrupted")
-    assert child.returncode == 130
+        assert child.communicate(timeout=30)[1].startswith(end)
+    assert child.returncode == code

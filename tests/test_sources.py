@@ -58,10 +58,11 @@ def fashion(tmp_path):
 
 
 def test_articles_keep_their_zeros_and_find_their_images(hnm):
-    articles = sources.read_articles(hnm(["0108775015", "0108775044"]))
+    folder = hnm(["0108775015", "0108775044"])
+    articles = sources.read_articles(folder)
     assert articles["article_id"].tolist() == ["0108775015", "0108775044"]
     assert articles["product_code"].unique() == ["0108775"]
-    assert articles["image"].tolist() == ["images/010/0108775015.jpg", ""]
+    assert articles["image"].tolist() == [f"{folder.name}/images/010/0108775015.jpg", ""]
 
 
 def test_article_ids_with_tricks_are_set_aside(hnm):
@@ -176,7 +177,8 @@ def test_every_bad_line_has_its_problem(fashion):
         "repeated id",
         "broken line",
     ]
-    assert styles["image"].tolist() == ["images/1.jpg", "", "", "", "images/1.jpg", ""]
+    image = f"{folder.name}/images/1.jpg"
+    assert styles["image"].tolist() == [image, "", "", "", image, ""]
     assert styles.loc[0, "discounted_inr"] == 799 and styles.loc[0, "list_inr"] == 999
 
 
@@ -215,6 +217,7 @@ def test_ctrl_c_ends_the_workers_without_a_word(fashion):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as child:
         child.stdout.readline()
         time.sleep(1)  # the workers are starting, or at work

@@ -1,6 +1,6 @@
 """Reads one ``styles/<id>.json`` of the Fashion download: prices, brand, description as plain text.
 
-Apart from :mod:`common.merge.sources` because worker processes import it: nothing heavy here.
+Worker processes import it: nothing heavy here.
 """
 
 import re
@@ -85,16 +85,13 @@ _JOINT = "\0"  # where a tag was that parts no words: an entity does not reach o
 def plain_text(markup: str | None) -> str:
     """Tags off, entities decoded, white space single; what says nothing (``NA``, ``-``) is "".
 
-    One regular expression does nearly all of the catalogue's texts, ten times as fast as the
-    standard library's parser, which does the rest.
+    A regular expression does nearly all texts, ten times as fast as the parser that does the rest.
     """
     if not markup:
         return ""
-    text = _TAG.sub(_parting, markup) if "<" in markup else markup
-    if "<" in text or _JOINT in markup:
-        text = _parsed(markup)
-    else:
-        text = unescape(text).replace(_JOINT, "")
+    text = _TAG.sub(_parting, markup)
+    parsed = "<" in text or _JOINT in markup
+    text = _parsed(markup) if parsed else unescape(text).replace(_JOINT, "")
     text = " ".join(text.split())
     return "" if text.strip(".-").upper() in ("", "NA", "N/A", "NULL", "NONE") else text
 

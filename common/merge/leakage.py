@@ -1,12 +1,10 @@
 """Leakage audit: does a text give its own price away, do the sides of the split share products?
 
-A listing that is to be priced does not say its price. The audit looks for two things in the
-text of every row: an amount of money in any wording ("Rs. 1,899", "$20", "50% OFF"), and the
-row's own price as a number, in each of the currencies and formats that the price has been
-through (USD, EUR, rupees, H&M's scaled value). :func:`without_prices` removes both, and
-:func:`audit` proves on every run that none is left. The study's text fails it by construction
-(https://www.kaggle.com/datasets/paramaggarwal/fashion-product-images-dataset: `price` is the
-target in 83 % of the products).
+A text leaks by an amount of money in any wording ("Rs. 1,899", "$20", "50% OFF"), or by the
+row's own price as a number, in each currency and format that the price has been through (USD,
+EUR, rupees, H&M's scaled value). :func:`without_prices` removes both, and :func:`audit` proves
+on every run that none is left. The study's text fails it by construction: its `price` is the
+target in 83 % of the Fashion products.
 """
 
 import re
@@ -37,11 +35,9 @@ _NUMBER = re.compile(
 
 
 def amounts(usd: float, inr: Iterable[float] = ()) -> set[str]:
-    """The numbers that would give a price away, as :func:`_plain` writes them.
+    """The numbers that give the price ``usd`` or a rupee price ``inr`` away, see :func:`_plain`.
 
-    ``usd``: the price; ``inr``: prices in rupees that the row is known by (list, discounted).
-    USD and EUR count to the cent and, like rupees, as whole numbers from 100 up: below, "9" or
-    "20" says nothing.
+    They count to the cent, and as whole numbers from 100 up: below, "9" or "20" says nothing.
     """
     eur = usd / EUR_TO_USD
     numbers = {f"{usd:.2f}", f"{eur:.2f}", f"{usd:.4f}"}
@@ -68,48 +64,39 @@ def without_prices(text: str, prices: set[str]) -> str:
     """``text`` without amounts of money and without the numbers in ``prices``."""
     cleaned = MONEY.sub(" ", text)
     for match in reversed(_matches(cleaned, prices)):
-        cleaned = cleaned[: match.start()] + " " + cleaned[match.end() :]
+        cleaned = f"{cleaned[: match.start()]} {cleaned[match.end() :]}"
     return text if cleaned == text else " ".join(cleaned.split())
 
 
-def leaky_rows(table: pd.DataFrame, columns: Iterable[str] = ("title", "description")) -> pd.Series:
-    """Per row what its text gives away: ``own price``, ``amount of money`` or ""."""
-    verdicts = []
-    texts = map(" ".join, zip(*(table[name] for name in columns), strict=True))
+def leaky_rows(table: pd.DataFrame) -> pd.Series:
+    """Per row what title and description give away: ``own price``, ``amount of money`` or ""."""
+    texts, verdicts = table["title"] + " " + table["description"], []
     for text, usd in zip(texts, table["price_usd"], strict=True):
-        if _matches(text, amounts(usd)):
-            verdicts.append("own price")
-        else:
-            verdicts.append("amount of money" if MONEY.search(text) else "")
+        money = "amount of money" if MONEY.search(text) else ""
+        verdicts.append("own price" if _matches(text, amounts(usd)) else money)
     return pd.Series(verdicts, index=table.index)
 
 
-def audit(
-    table: pd.DataFrame,
-    text: str = "clean",
-    split: str = "grouped",
-    columns: Iterable[str] = ("title", "description"),
-) -> dict[str, int]:
+def audit(table: pd.DataFrame, text: str = "clean", split: str = "grouped") -> dict[str, int]:
     """Counts what leaks; clean text and the grouped split must leak nothing.
 
-    ``columns``: the text columns a model sees. Returns ``rows``, ``own price``, ``amount of
-    money`` (rows), ``products``, ``groups`` and ``texts`` on more than one side. Raises
-    StageError for a leak in clean text or across a grouped split; the study's text and its
-    random split are only counted.
+    Returns ``rows``, ``own price``, ``amount of money`` (rows), ``products``, ``groups`` and
+    ``texts`` on more than one side. Raises StageError for a leak in clean text or across a
+    grouped split; the study's text and its random split are only counted.
     """
-    leaky = leaky_rows(table, columns)
+    leaky = leaky_rows(table)
     report = {"rows": len(table)}
     report |= {name: int((leaky == name).sum()) for name in ("own price", "amount of money")}
-    whole = (table["title"] + ". " + table["description"]).str.lower()
-    keys = {"products": table["product_key"], "groups": table["group"], "texts": whole}
+    texts = (table["title"] + ". " + table["description"]).str.lower()
+    keys = {"products": table["product_key"], "groups": table["group"], "texts": texts}
     for name, key in keys.items():
         sides = pd.DataFrame({"key": key, "side": table["split"]}).drop_duplicates()
         report[name] = int((sides["key"].value_counts() > 1).sum())
     if text == "clean" and (leaky != "").any():
-        keys = table["product_key"][leaky != ""]
+        leaky = leaky.set_axis(table["product_key"])[leaky.to_numpy() != ""]
         raise StageError(
-            f"{len(keys)} texts give a price away, such as that of {keys.iloc[0]} "
-            f"({leaky[keys.index[0]]}); run Use_LLM_for_preprocess.py --force"
+            f"{len(leaky)} texts give a price away, such as that of {leaky.index[0]} "
+            f"({leaky.iloc[0]}); run Use_LLM_for_preprocess.py --force"
         )
     if split == "grouped" and (report["products"] or report["groups"]):
         raise StageError(

@@ -1,17 +1,14 @@
 """Reads the two Kaggle downloads into plain frames, one row per raw row.
 
-- H&M: https://www.kaggle.com/competitions/h-and-m-personalized-fashion-recommendations
-  (``articles.csv``, ``transactions_train.csv``, ``images/012/0123456789.jpg``)
-- Fashion: https://www.kaggle.com/datasets/paramaggarwal/fashion-product-images-dataset
-  (``styles.csv``, ``styles/<id>.json``, ``images/<id>.jpg``)
+- H&M: ``articles.csv``, ``transactions_train.csv``, ``images/012/0123456789.jpg``
+- Fashion: ``styles.csv``, ``styles/<id>.json``, ``images/<id>.jpg``
 
 What a whole file lacks (the download, a column, every row, the zeros of its ids) is a
-:class:`StageError`; what a single row lacks is written in its ``problem`` column and counted
-by :mod:`common.merge.table`. Nothing is dropped here.
+:class:`StageError`; what a row lacks stands in its ``problem`` column. Nothing is dropped here.
 """
 
+import glob
 import multiprocessing
-import os
 import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -42,14 +39,8 @@ DEEP_DISCOUNT = 0.5  # of the price that the product has at full price
 FULL_PRICE_QUANTILE = 0.9
 
 
-# --- H&M ---------------------------------------------------------------------------------------
-
-
 def read_articles(folder: Path) -> pd.DataFrame:
-    """``articles.csv`` as text, one row per article, plus ``image`` and ``problem``.
-
-    ``image`` is the image's path relative to ``folder``, or "" when there is none.
-    """
+    """``articles.csv`` as text, with ``problem`` and ``image`` (below the raw folder, or "")."""
     path = folder / "articles.csv"
     _check_header(path, ARTICLE_COLUMNS, HNM_URL)
     try:
@@ -58,30 +49,21 @@ def read_articles(folder: Path) -> pd.DataFrame:
         raise StageError(f"{path} is broken ({error}); download it again from {HNM_URL}") from error
     ids = articles["article_id"]
     shortened = ids[ids.str.fullmatch(r"\d{1,9}")]
-    if len(shortened):
-        raise StageError(_lost_zeros(path, len(shortened), shortened.iloc[0]))
-
-    problem = pd.Series("", index=articles.index)
-    files = _image_names(folder / "images", depth=2)
-    articles["image"] = _check_ids(ids, r"\d{10}", problem, "{0:.3}/{0}.jpg", files)
+    _refuse_lost_zeros(path, len(shortened), "".join(shortened[:1]))
+    articles["problem"] = ""
+    _check_ids(articles, "article_id", r"\d{10}", folder, "{0:.3}/{0}.jpg")
     # The first seven digits are the product; the column product_code repeats them.
-    articles["product_code"] = ids.str[:7]
-    return articles.assign(problem=problem)
+    return articles.assign(product_code=ids.str[:7])
 
 
-def article_prices(
-    path: Path, statistic: str = "median", memory: str = "500MB"
-) -> tuple[pd.DataFrame, dict[str, int]]:
+def article_prices(path: Path, statistic: str = "median") -> tuple[pd.DataFrame, dict[str, int]]:
     """One price per article from all its transactions, out of core, in one pass.
 
-    Prices are scaled: an integer over 59,000, and times 590 the retail price point. The price
-    at which a product sells in full is the 0.9 quantile of all transactions of its variants;
+    The full price of a product is the 0.9 quantile of all transactions of its variants;
     transactions below half of it are clearance and do not count. ``statistic`` of the rest:
     ``median``, ``mean``, ``mode`` (most frequent price, the higher of two) or ``high`` (the
-    full price itself).
-
-    Returns the frame ``article_id, price`` (scaled, as in the file) and the number of
-    transactions by what became of them; the numbers add up to the rows of the file.
+    full price itself). Returns the frame ``article_id, price`` (scaled, as in the file) and the
+    number of transactions by what became of them; the numbers add up to the rows of the file.
     """
     if statistic not in STATISTICS:
         raise ValueError(f"statistic {statistic!r} is none of {', '.join(STATISTICS)}")
@@ -89,24 +71,22 @@ def article_prices(
 
     header = dict.fromkeys(_check_header(path, TRANSACTION_COLUMNS, HNM_URL), "VARCHAR")
     with tempfile.TemporaryDirectory() as spill, duckdb.connect() as db:
-        db.execute("SET memory_limit = ?", [memory])
+        db.execute("SET memory_limit = '500MB'; SET preserve_insertion_order = false")
         db.execute("SET temp_directory = ?", [spill])
-        db.execute("SET preserve_insertion_order = false")
         # Few distinct prices per article: the histogram is small whatever the file's length.
         try:
             db.execute(_HISTOGRAM, {"path": str(path), "columns": header})
         except duckdb.InvalidInputException as error:
-            reason = str(error).splitlines()[0]
+            reason = str(error).partition("\n")[0]
             raise StageError(f"{path} is broken ({reason}); download it again") from error
         lost = db.execute(
-            "SELECT sum(n), any_value(article_id) FROM histogram "
+            "SELECT sum(n)::BIGINT, any_value(article_id) FROM histogram "
             r"WHERE regexp_full_match(article_id, '\d{1,9}')"
         ).fetchone()
-        if lost[0]:
-            raise StageError(_lost_zeros(path, int(lost[0]), lost[1]))
+        _refuse_lost_zeros(path, *lost)
         db.execute(_FULL_PRICES, {"quantile": FULL_PRICE_QUANTILE, "cut": DEEP_DISCOUNT})
         counts = db.execute("SELECT state, sum(n)::BIGINT FROM judged GROUP BY state").fetchall()
-        prices = db.execute(_PRICES.format(statistic=_STATISTIC[statistic])).df()
+        prices = db.execute(_PRICES.format(statistic=STATISTICS[statistic])).df()
     if prices.empty:
         raise StageError(f"{path} holds no usable price; download it again from {HNM_URL}")
     prices["price"] /= PRICE_SCALE
@@ -146,14 +126,13 @@ SELECT article_id, price, n, full_price,
             ELSE 'kept' END AS state
 FROM histogram LEFT JOIN full_price ON product = left(article_id, 7)
 """
-_STATISTIC = {
+STATISTICS = {
     # Over a histogram: the mean of the lower and the upper median.
     "median": "(min(price) FILTER (2 * upto >= total) + min(price) FILTER (2 * upto > total)) / 2",
     "mean": "sum(price * n) / sum(n)",
     "mode": "arg_max(price, (n, price)) * 1.0",
     "high": "any_value(full_price) * 1.0",
 }
-STATISTICS = tuple(_STATISTIC)
 _PRICES = """
 SELECT article_id, {statistic} AS price
 FROM (SELECT *, sum(n) OVER (PARTITION BY article_id ORDER BY price) AS upto,
@@ -163,25 +142,30 @@ GROUP BY article_id ORDER BY article_id
 """
 
 
-# --- Fashion -----------------------------------------------------------------------------------
-
-
 def read_styles(folder: Path) -> pd.DataFrame:
     """``styles.csv`` with what ``styles/<id>.json`` adds, one row per line, all text.
 
     From the JSON: ``discounted_inr`` and ``list_inr`` (float, rupees), ``brand``,
-    ``age_group``, ``description`` (plain text), ``rating``, ``vat``. ``image`` is the path
-    relative to ``folder`` or ""; ``problem`` says why a row cannot be used, or "".
+    ``age_group``, ``description`` (plain text), ``rating``, ``vat``. ``image`` and ``problem``
+    (why a row cannot be used, or "") as in :func:`read_articles`.
     """
     styles = _split_styles(folder / "styles.csv")
-    ids, problem = styles["id"], styles.pop("problem")
-    files = _image_names(folder / "images", depth=1)
-    styles["image"] = _check_ids(ids, r"\d+", problem, "{}.jpg", files)
-    usable = problem == ""
-    details = pd.DataFrame(_read_details(folder / "styles", ids[usable]))
-    details = details.set_index(problem.index[usable])
-    problem.update(details.pop("problem"))
-    return styles.join(details).assign(problem=problem)
+    _check_ids(styles, "id", r"\d+", folder, "{}.jpg")
+    ids = styles["id"][styles["problem"] == ""]
+    if ids.empty:
+        raise StageError(f"{folder}/styles.csv holds no product; download it from {FASHION_URL}")
+    if not (folder / "styles").is_dir():
+        raise StageError(f"{folder / 'styles'} is missing; download it from {FASHION_URL}")
+    paths = [f"{folder}/styles/{i}.json" for i in ids]
+    # Spawned, not forked: DuckDB and torch may already have threads here.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(runtime.cpu_count(), mp_context=context) as pool:
+        with runtime.interrupts_left_to_parent():
+            details = pool.map(read_detail, paths, chunksize=256)
+        details = list(runtime.Progress(details, "reading styles/*.json", len(paths), "files"))
+    details = pd.DataFrame(details, index=ids.index)
+    styles.update(details.pop("problem"))
+    return styles.join(details)
 
 
 def _split_styles(path: Path) -> pd.DataFrame:
@@ -196,28 +180,11 @@ def _split_styles(path: Path) -> pd.DataFrame:
         fields = line.split(",", len(header) - 1)
         problems.append("" if len(fields) == len(header) else "broken line")
         rows.append(fields + [""] * (len(header) - len(fields)))
-    if not rows:
-        raise StageError(f"{path} holds no product; download it again from {FASHION_URL}")
     styles = pd.DataFrame(rows, columns=header, dtype=str)[list(STYLE_COLUMNS)]
     name = styles["productDisplayName"]
     quoted = name.str.fullmatch(r'".*"')
     styles["productDisplayName"] = name.where(~quoted, name.str[1:-1].str.replace('""', '"'))
     return styles.assign(problem=problems)
-
-
-def _read_details(folder: Path, ids: Iterable[str]) -> list[dict]:
-    if not folder.is_dir():
-        raise StageError(f"{folder} is missing; download it from {FASHION_URL}")
-    paths = [f"{folder}/{i}.json" for i in ids]
-    # Spawned, not forked: DuckDB and torch may already have threads here.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(runtime.cpu_count(), mp_context=context) as pool:
-        with runtime.interrupts_left_to_parent():
-            details = pool.map(read_detail, paths, chunksize=256)
-        return list(runtime.Progress(details, "reading styles/*.json", len(paths), "files"))
-
-
-# --- both --------------------------------------------------------------------------------------
 
 
 def _check_header(path: Path, columns: Iterable[str], url: str) -> list[str]:
@@ -233,33 +200,26 @@ def _check_header(path: Path, columns: Iterable[str], url: str) -> list[str]:
     return header
 
 
-def _check_ids(
-    ids: pd.Series, pattern: str, problem: pd.Series, file: str, files: set[str]
-) -> list[str]:
-    """Writes what is wrong with ids into ``problem``; returns their images, "" where there is none.
+def _check_ids(table: pd.DataFrame, column: str, pattern: str, folder: Path, file: str) -> None:
+    """Adds ``image`` and writes what is wrong with ids into ``problem``.
 
     Only well-formed ids become paths: an id such as ../../x never touches the file system.
     """
-    well_formed = ids.str.fullmatch(pattern)
-    problem[(problem == "") & ~well_formed] = "malformed id"
-    problem[(problem == "") & ids.duplicated()] = "repeated id"
+    file = f"{folder.name}/images/{file}"
+    if not (folder / "images").is_dir():
+        raise StageError(f"{folder}/images is missing; download them too (or pass --raw-dir)")
+    # Names, not Paths: there are a hundred thousand of them.
+    files = set(glob.glob(file.format("*"), root_dir=folder.parent))  # noqa: PTH207
+    ids, well_formed = table[column], table[column].str.fullmatch(pattern)
+    table.loc[(table["problem"] == "") & ~well_formed, "problem"] = "malformed id"
+    table.loc[(table["problem"] == "") & ids.duplicated(), "problem"] = "repeated id"
     names = [file.format(i) if good else "" for i, good in zip(ids, well_formed, strict=True)]
-    return [f"images/{name}" if name in files else "" for name in names]
+    table["image"] = [name if name in files else "" for name in names]
 
 
-def _lost_zeros(path: Path, rows: int, example: str) -> str:
-    return (
-        f"{path}: {rows} article ids have lost their leading zero (such as {example}); "
-        "the file was saved by a program that takes ids for numbers, use the original download"
-    )
-
-
-def _image_names(folder: Path, depth: int) -> set[str]:
-    """The ``.jpg`` files ``depth`` folders down, as paths relative to ``folder``."""
-    if not folder.is_dir():
-        raise StageError(f"{folder} is missing; download the images too (or pass --raw-dir)")
-    with os.scandir(folder) as entries:
-        if depth == 1:
-            return {entry.name for entry in entries if entry.name.endswith(".jpg")}
-        folders = [Path(entry) for entry in entries if entry.is_dir()]
-    return {f"{sub.name}/{name}" for sub in folders for name in _image_names(sub, depth - 1)}
+def _refuse_lost_zeros(path: Path, rows: int | None, example: str | None) -> None:
+    if rows:
+        raise StageError(
+            f"{path}: {rows} article ids have lost their leading zero (such as {example}); "
+            "the file was saved by a program that takes ids for numbers, use the original download"
+        )

@@ -1,15 +1,11 @@
 """The train/validation/test split of every stage: grouped, stratified, seeded; 64 / 16 / 20 %.
 
 Rows that are one product must lie on one side, or a model is scored on what it has seen. Two
-rows of a source are one product when they share
-
-- the product code (H&M: one row already, all its colours are merged), or
-- the display name but for its colour words ("Arrow Men Blue Shirt", "Arrow Men White Shirts"), or
-- the whole description.
-
-A group is a connected component of these links. One kind of description links nothing:
-boilerplate, such as a washing instruction under dozens of unrelated names, which in the full
-catalogue would chain thousands of products into one group.
+rows of a source are one product when they share the product code, the display name but for its
+colour words ("Arrow Men Blue Shirt", "Arrow Men White Shirts"), or the whole description. A
+group is a connected component of these links. Boilerplate, such as a washing instruction under
+dozens of unrelated names, links nothing: in the full catalogue it would chain thousands of
+products into one group.
 """
 
 import re
@@ -19,6 +15,8 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from common.artifacts import StageError
 
 SPLITS = ("train", "validation", "test")
 PRICE_BANDS = 5  # quintiles of each source
@@ -48,13 +46,10 @@ def display_names(table: pd.DataFrame) -> pd.Series:
     keys = pd.Series("", index=table.index)
     for source, rows in table.groupby("dataset_source"):
         colours = {word for colour in rows["colour"].unique() for word in _words(colour).split()}
-        keys[rows.index] = [
-            " ".join([source, *(w.removesuffix("s") for w in words.split() if w not in colours)])
-            # A name that is all colour keeps it; otherwise such names would be one product.
-            if not set(words.split()) <= colours
-            else f"{source} {words}"
-            for words in rows["title"].map(_words)
-        ]
+        titles = [_words(title).split() for title in rows["title"]]
+        # A name that is all colour keeps it; otherwise such names would be one product.
+        names = [[w.removesuffix("s") for w in t if w not in colours] or t for t in titles]
+        keys[rows.index] = [" ".join([source, *words]) for words in names]
     return keys.where(table["title"] != "", "")
 
 
@@ -64,25 +59,17 @@ def _words(text: str) -> str:
 
 def _components(keys: list[pd.Series]) -> np.ndarray:
     """Connected components of rows that share a non-empty value of any key."""
-    rows, values, offset = [], [], len(keys[0])
-    for key in keys:
-        filled = np.flatnonzero(key != "")
-        codes, uniques = pd.factorize(key.iloc[filled])
-        rows.append(filled)
-        values.append(codes + offset)
-        offset += len(uniques)
-    links = (np.concatenate(rows), np.concatenate(values))
-    graph = coo_array((np.ones(len(links[0]), bool), links), shape=(offset, offset))
-    return connected_components(graph, directed=False)[1][: len(keys[0])]
+    count, rows = len(keys[0]), np.tile(np.arange(len(keys[0])), len(keys))
+    values = pd.concat([f"{number} " + key.where(key != "") for number, key in enumerate(keys)])
+    codes, uniques = pd.factorize(values)  # -1 where the key is empty
+    links = rows[codes >= 0], count + codes[codes >= 0]
+    graph = coo_array((np.ones(len(links[0]), bool), links), shape=(count + len(uniques),) * 2)
+    return connected_components(graph, directed=False)[1][:count]
 
 
 def assign(table: pd.DataFrame, seed: int = 0) -> pd.Series:
-    """``train`` / ``validation`` / ``test`` per row, stratified by source x price band.
-
-    Rows of one ``group`` (column of ``table``, else computed) share a side.
-    """
-    group = table["group"] if "group" in table else groups(table)
-    return _divide(table, StratifiedGroupKFold(5, shuffle=True, random_state=seed), group)
+    """One of `SPLITS` per row: a ``group`` shares a side, strata are source x price band."""
+    return _divide(table, StratifiedGroupKFold(5, shuffle=True, random_state=seed), table["group"])
 
 
 def random_split(table: pd.DataFrame, seed: int = 0) -> pd.Series:
@@ -103,8 +90,10 @@ def _divide(table: pd.DataFrame, folds, group: pd.Series | None) -> pd.Series:
     # A fifth for testing; of the other four fifths, a fifth (16 % of all) for validation.
     for side in ("test", "validation"):
         rest = np.flatnonzero(split == "train")
-        _, chosen = next(
-            folds.split(rest, bands.iloc[rest], None if group is None else group.iloc[rest])
-        )
-        split.iloc[rest[chosen]] = side
+        groups_of_rest = None if group is None else group.iloc[rest]
+        try:
+            _, fifth = next(folds.split(rest, bands.iloc[rest], groups_of_rest))
+        except ValueError as error:
+            raise StageError(f"{len(table)} products are too few to split; use more") from error
+        split.iloc[rest[fifth]] = side
     return split

@@ -1,11 +1,9 @@
 """Merges both sources into one product table: price in USD, labels, clean text, outliers out.
 
-Prices: H&M's scaled price x 590 (the retail price point in EUR) x 1.15, Fashion's discounted
-price in rupees x 0.011, the study's rates. The colours of an H&M product (``product_code``)
-are one row with one price, the median of its articles' prices, and with the labels, text and
-image of its first article that has an image.
-
-Every raw row ends in the table, or is counted under the first reason that sets it aside.
+Prices are converted at the study's rates (:mod:`common.merge.currency`). The colours of an H&M
+product (``product_code``) are one row: the median of its articles' prices; labels, text and
+image of its first article that has an image. Every raw row ends in the table, or is counted
+under the first reason that sets it aside.
 """
 
 import logging
@@ -23,15 +21,12 @@ from common.merge.currency import EUR_TO_USD, HNM_TO_EUR, INR_TO_USD
 from common.results import aligned
 
 log = logging.getLogger(__name__)
-
 COLUMNS = tuple(
     "product_key dataset_source title description image_path price_usd normalized_gender "
     "normalized_category normalized_usage usage_is_native brand product_type section appearance "
     "colour split group".split()
 )
-# Tukey's outer fence on log price, within a source: cuts what cannot be a price (0.1 rupees)
-# and leaves both the leather jacket and the hair tie.
-FENCE = 3.0
+FENCE = 3.0  # Tukey's outer fence on log price within a source: cuts a price of 0.1 rupees
 # H&M's internal names tell the price or its grade: "Skinny H.W Air 19.99", "Printed Hood B2
 # 24.99:", "LOW PRICE TEE", "Slim 5pkt Midprice", "Price Item Kent".
 _PRICE_IN_NAME = re.compile(
@@ -46,17 +41,15 @@ def merge_sources(
     """The product table (`COLUMNS`) of both downloads, and the account of every raw row.
 
     ``study_text`` appends the study's leaky fields (price, rating, VAT) to the Fashion
-    descriptions. ``statistic`` makes the H&M target of the transactions: see
-    :func:`common.merge.sources.article_prices`.
-
-    The account has ``source, table, outcome, rows, detail``; the rows of one raw table add up to
-    its file. Its summary is printed. Raises StageError for a broken download, or when nothing is
-    left.
+    descriptions. ``statistic`` of an article's sales is its price: see
+    :func:`common.merge.sources.article_prices`. The account has ``source, table, outcome, rows,
+    detail``; the rows of one raw table add up to its file. Its summary is printed. Raises
+    StageError for a broken download, or when nothing is left.
     """
-    hnm, hnm_account = _hnm(paths.hnm_raw, statistic)
+    hnm, account = _hnm(paths.hnm_raw, statistic)
     fashion, fashion_account = _fashion(paths.fashion_raw)
     table = pd.concat([hnm, fashion], ignore_index=True)
-    account = hnm_account + fashion_account + _remove_prices(table)
+    account += fashion_account + _remove_prices(table)
     account = pd.DataFrame(account, columns=["source", "table", "outcome", "rows", "detail"])
     log.info(account.to_string(index=False))
     print(summarize(account), flush=True)
@@ -66,7 +59,7 @@ def merge_sources(
     table["group"] = splits.groups(table)
     table["split"] = splits.assign(table)
     if study_text:
-        table["description"] = (table["description"] + table["study_fields"]).str.strip()
+        table["description"] = (table["description"] + table["study_fields"].fillna("")).str.strip()
     leakage.audit(table, text="study" if study_text else "clean")
     return table[list(COLUMNS)], account
 
@@ -88,9 +81,6 @@ def summarize(account: pd.DataFrame) -> str:
     return "\n".join([*(f"{line}  {why}".rstrip() for line, why in text), *unseen])
 
 
-# --- the two sources ---------------------------------------------------------------------------
-
-
 def _hnm(folder: Path, statistic: str) -> tuple[pd.DataFrame, list[tuple]]:
     articles = sources.read_articles(folder)
     prices, transactions = sources.article_prices(folder / "transactions_train.csv", statistic)
@@ -98,39 +88,31 @@ def _hnm(folder: Path, statistic: str) -> tuple[pd.DataFrame, list[tuple]]:
     usable = articles[articles["problem"] == ""]
     pictured = usable.sort_values("image", key=lambda image: image == "", kind="stable")
     first = pictured.drop_duplicates("product_code").sort_index().copy()
+    usd = usable.groupby("product_code")["price"].transform("median") * HNM_TO_EUR * EUR_TO_USD
     # Some articles' type is "Unknown"; a variant of the product usually has one.
-    typed = usable[usable["product_type_name"] != taxonomy.HNM_UNTYPED]
-    type_of = typed.drop_duplicates("product_code").set_index("product_code")["product_type_name"]
-    untyped = first["product_type_name"] == taxonomy.HNM_UNTYPED
-    first["product_type_name"] = first["product_type_name"].mask(
-        untyped, first["product_code"].map(type_of).fillna(taxonomy.HNM_UNTYPED)
-    )
-    usd = usable.groupby("product_code")["price"].median() * HNM_TO_EUR * EUR_TO_USD
+    kind = usable["product_type_name"].mask(usable["product_type_name"] == taxonomy.HNM_UNTYPED)
+    kind = kind.fillna(kind.groupby(usable["product_code"]).transform("first"))
+    first["product_type_name"] = kind.fillna(taxonomy.HNM_UNTYPED)
+    gender_columns = "index_group_name", "section_name", "department_name"
+    category_columns = "product_type_name", "garment_group_name"
+    usage_columns = "section_name", "garment_group_name"
     products = pd.DataFrame(
         {
             "product_key": "HNM:" + first["product_code"],
             "dataset_source": "HNM",
             "title": first["prod_name"],
             "description": first["detail_desc"],
-            "image_path": _inside(folder, first["image"]),
-            "price_usd": first["product_code"].map(usd),
-            "normalized_gender": _map(
-                taxonomy.hnm_gender, first, "index_group_name", "section_name", "department_name"
-            ),
-            "normalized_category": _map(
-                taxonomy.hnm_category, first, "product_type_name", "garment_group_name"
-            ),
-            "normalized_usage": _map(
-                taxonomy.hnm_usage, first, "section_name", "garment_group_name"
-            ),
+            "image_path": first["image"],
+            "price_usd": usd[first.index],
+            "normalized_gender": _map(taxonomy.hnm_gender, first, *gender_columns),
+            "normalized_category": _map(taxonomy.hnm_category, first, *category_columns),
+            "normalized_usage": _map(taxonomy.hnm_usage, first, *usage_columns),
             "usage_is_native": False,
             "brand": "H&M",
             "product_type": first["product_type_name"],
             "section": first["section_name"],
             "appearance": first["graphical_appearance_name"],
             "colour": first["colour_group_name"],
-            "list_inr": np.nan,
-            "study_fields": "",
             "raw_gender": first["index_group_name"],
             "raw_usage": "",
         }
@@ -138,40 +120,31 @@ def _hnm(folder: Path, statistic: str) -> tuple[pd.DataFrame, list[tuple]]:
     verdict = _judge(products, taxonomy.HNM_DROPPED)
     # All articles of a product share its verdict; one of them is the row.
     of_article = verdict.set_index(first["product_code"]).reindex(articles["product_code"])
-    of_article.index = articles.index
+    of_article = of_article.set_axis(articles.index)
     variant = (of_article["outcome"] == _KEPT) & ~articles.index.isin(first.index)
-    of_article["outcome"] = of_article["outcome"].mask(variant, _VARIANT)
+    of_article.loc[variant, "outcome"] = _VARIANT
     account = _count("HNM", "articles", articles["problem"], of_article)
     account += [("HNM", "transactions", outcome, n, "") for outcome, n in transactions.items()]
     return products[verdict["outcome"] == _KEPT], account
 
 
 def study_fields(folder: Path) -> pd.Series:
-    """What the study appended to each Fashion description, by ``product_key``.
-
-    ``folder``: that of the Fashion download.
-    """
-    styles = sources.read_styles(folder)
-    styles = styles[styles["problem"] == ""]
-    return pd.Series(_study_fields(styles), index="FASHION:" + styles["id"])
-
-
-def _study_fields(styles: pd.DataFrame) -> list[str]:
-    rows = zip(styles["list_inr"], styles["rating"], styles["vat"], strict=True)
-    return [f" price: {price:g} rating: {rating} vat: {vat}" for price, rating, vat in rows]
+    """What the study appended to each description of the Fashion download, by ``product_key``."""
+    return _fashion(folder)[0].set_index("product_key")["study_fields"]
 
 
 def _fashion(folder: Path) -> tuple[pd.DataFrame, list[tuple]]:
     styles = sources.read_styles(folder)
     usable = styles[styles["problem"] == ""]
     usage = _map(taxonomy.fashion_usage, usable, "usage")
+    study = "list_inr", "rating", "vat"
     products = pd.DataFrame(
         {
             "product_key": "FASHION:" + usable["id"],
             "dataset_source": "FASHION",
             "title": usable["productDisplayName"],
             "description": usable["description"],
-            "image_path": _inside(folder, usable["image"]),
+            "image_path": usable["image"],
             "price_usd": usable["discounted_inr"] * INR_TO_USD,
             "normalized_gender": _map(taxonomy.fashion_gender, usable, "gender", "age_group"),
             "normalized_category": _map(taxonomy.FASHION_CATEGORY.get, usable, "articleType"),
@@ -183,7 +156,7 @@ def _fashion(folder: Path) -> tuple[pd.DataFrame, list[tuple]]:
             "appearance": "",
             "colour": usable["baseColour"].replace("NA", ""),
             "list_inr": usable["list_inr"],
-            "study_fields": _study_fields(usable),
+            "study_fields": _map(" price: {:g} rating: {} vat: {}".format, usable, *study),
             "raw_gender": usable["gender"],
             "raw_usage": usable["usage"],
         }
@@ -195,13 +168,6 @@ def _fashion(folder: Path) -> tuple[pd.DataFrame, list[tuple]]:
 
 def _map(function: Callable, frame: pd.DataFrame, *columns: str) -> list:
     return [function(*row) for row in zip(*(frame[name] for name in columns), strict=True)]
-
-
-def _inside(folder: Path, images: pd.Series) -> pd.Series:
-    return images.where(images == "", f"{folder.name}/" + images)
-
-
-# --- what is kept ------------------------------------------------------------------------------
 
 
 def _judge(products: pd.DataFrame, dropped: frozenset[str]) -> pd.DataFrame:
@@ -240,28 +206,26 @@ def _count(source: str, table: str, problem: pd.Series, verdict: pd.DataFrame) -
     """Account rows of one raw table: each row by its own problem, else by its verdict."""
     outcome = problem.mask(problem == "", verdict["outcome"].reindex(problem.index))
     label = verdict["label"].reindex(problem.index).where(problem == "", "")
-    lines = []
+    account = []
     for name, rows in outcome.value_counts().items():
         labels = Counter(label[outcome == name]).most_common()
         detail = ", ".join(f"{label} {count}" for label, count in labels if label)
-        lines.append((source, table, name, rows, detail))
-    return lines
+        account.append((source, table, name, rows, detail))
+    return account
 
 
 def _remove_prices(table: pd.DataFrame) -> list[tuple]:
     """Takes prices out of titles and descriptions, in place, and counts the rows it touched."""
-    account = []
+    sources_and_prices, account = table[["dataset_source", "price_usd", "list_inr"]], []
     for column in ("title", "description"):
-        original = table[column].map(lambda text: " ".join(text.split()))
-        rows = zip(original, table["price_usd"], table["list_inr"], strict=True)
-        table[column] = [
-            leakage.without_prices(text, leakage.amounts(usd, [inr])) for text, usd, inr in rows
-        ]
-        if column == "title":
-            internal = table["title"].map(
-                lambda text: " ".join(_PRICE_IN_NAME.sub(" ", text).split())
-            )
-            table["title"] = table["title"].mask(table["dataset_source"] == "HNM", internal)
+        original = [" ".join(text.split()) for text in table[column]]
+        cleaned = []
+        for text, (source, usd, inr) in zip(original, sources_and_prices.to_numpy(), strict=True):
+            text = leakage.without_prices(text, leakage.amounts(usd, [inr]))
+            if column == "title" and source == "HNM":
+                text = " ".join(_PRICE_IN_NAME.sub(" ", text).split())
+            cleaned.append(text)
+        table[column] = cleaned
         touched = table["dataset_source"][table[column] != original].value_counts()
         account += [
             (source, column, "price taken out of it", rows, "") for source, rows in touched.items()

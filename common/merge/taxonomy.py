@@ -50,15 +50,12 @@ def hnm_category(product_type: str, garment_group: str) -> str | None:
 
 
 def hnm_gender(index_group: str, section: str, department: str) -> str | None:
-    """Index group, then section, then department; what names no side is Unisex; None if unseen.
-
-    Children's sections and departments say the side as a word: "Young Girl", "Dress-up Boys".
-    """
+    """Index group, then section, then department; what names no side is Unisex; None if unseen."""
     if index_group not in ("Sport", "Baby/Children"):
         return HNM_INDEX_GENDER.get(index_group)
     if section in HNM_SECTION_GENDER:
         return HNM_SECTION_GENDER[section]
-    for name in (section, department):
+    for name in (section, department):  # "Young Girl", "Dress-up Boys"
         words = set(name.lower().split())
         girls, boys = bool(words & {"girl", "girls"}), bool(words & {"boy", "boys"})
         if girls != boys:
