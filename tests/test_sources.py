@@ -189,9 +189,10 @@ def test_missing_parts_of_the_fashion_download(fashion, tmp_path):
     (folder / "styles.csv").write_text(HEADER.replace("usage,", "") + "\n1,2\n")
     with pytest.raises(StageError, match="lacks the column usage"):
         sources.read_styles(folder)
-    (folder / "styles.csv").write_text(HEADER + "\n\n")
-    with pytest.raises(StageError, match="holds no product"):
-        sources.read_styles(folder)
+    for text in ("\n", "1,Men,Apparel\n"):
+        (folder / "styles.csv").write_text(f"{HEADER}\n{text}")
+        with pytest.raises(StageError, match="holds no product"):
+            sources.read_styles(folder)
 
 
 def test_ctrl_c_ends_the_workers_without_a_word(fashion):

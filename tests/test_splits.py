@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from common.artifacts import StageError
 from common.merge import splits
 
 
@@ -97,6 +98,13 @@ def test_split_is_a_matter_of_the_seed_alone(catalogue):
     first = splits.assign(catalogue, seed=0)
     assert first.equals(splits.assign(catalogue.copy(), seed=0))
     assert not first.equals(splits.assign(catalogue, seed=1))
+
+
+def test_too_few_products_are_one_clear_line(catalogue):
+    for rows in (1, 2, 5, 12):
+        few = catalogue.head(rows)
+        with pytest.raises(StageError, match=f"{rows} products are too few"):
+            splits.assign(few.assign(group=splits.groups(few)))
 
 
 def test_random_split_lets_variants_fall_anywhere(catalogue):
