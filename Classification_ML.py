@@ -39,6 +39,8 @@ def main():
 
     from functools import partial
 
+    import numpy as np
+
     from common import dataset
     from common.labels import classical
     from common.labels.protocol import KEY, Estimator, run_tasks, summary
@@ -46,16 +48,16 @@ def main():
     from common.results import Results
 
     data = dataset.load(run)
-    features = classical.Features(data.image, data.text)
+    embeddings = np.concatenate([data.image, data.text], axis=1, dtype=np.float32)
     if args.tune:
         for name, in_use in classical.BOOSTED.items():
-            objective = partial(classical.objective, features, name)
+            objective = partial(classical.objective, embeddings, name)
             search(run, STAGE, data, args.tune, name, objective, in_use)
         return
     settings = {"boosted": classical.BOOSTED}
     results = Results(run.paths.results(STAGE), run, data.inputs, KEY, settings)
     estimators = [
-        Estimator((name,), partial(classical.fit_and_predict, name, features))
+        Estimator((name,), partial(classical.fit_and_predict, name, embeddings))
         for name in args.models
     ]
     run_tasks(run, data, results, estimators)

@@ -31,7 +31,7 @@ STAGE = "clustering_DEC"
 KEY = ("method", "k", "split", "text", "seed")
 
 
-def arguments():
+def main():
     parser = cli.parser(__doc__)
     presets.add_arguments(parser, "clip")
     group = parser.add_argument_group("clustering")
@@ -46,11 +46,6 @@ def arguments():
     args = cli.parse(parser)
     if args.k != "auto" and not (args.k.isdecimal() and int(args.k) > 1):
         parser.error(f"--k {args.k}: give a whole number above 1, or auto")
-    return args
-
-
-def main():
-    args = arguments()
     run = cli.run_config(args)
 
     from common import dataset
@@ -61,13 +56,14 @@ def main():
     train, *_ = dataset.sides(data.table)
     space = methods.common_space(data.image, data.text, train, seed=0)
     if args.k == "auto":
-        choice = methods.choose_k(space[train], run.seed[0])
+        curves, votes, k = methods.choose_k(space[train], run.seed[0])
         path = run.paths.results("choice_of_k")
-        write_csv(choice.table, path)
-        record(path, run, data.inputs, votes=choice.votes, k=choice.k)
-        votes = ", ".join(f"{name} {vote}" for name, vote in choice.votes.items())
-        print(f"K by {votes}: {choice.k} (curves in {path})", flush=True)
-    k = choice.k if args.k == "auto" else int(args.k)
+        write_csv(curves, path)
+        record(path, run, data.inputs, votes=votes, k=k)
+        print(f"K by {', '.join(f'{name} {vote}' for name, vote in votes.items())}: {k}", end=" ")
+        print(f"(curves in {path})", flush=True)
+    else:
+        k = int(args.k)
     if k >= len(train):
         raise StageError(f"{k} clusters of {len(train)} training products: give a smaller --k")
 

@@ -141,12 +141,11 @@ def confusion(y_true, y_pred, classes, path, title):
 
 def coverage(confidence, correct, path, title, target=0.99):
     """Accuracy of the surest rows against their share; `confidence`, `correct`: (n,)."""
-    order = np.argsort(-np.asarray(confidence), kind="stable")
-    right = np.asarray(correct, float)[order]
-    share = np.arange(1, len(right) + 1) / len(right)
-    accuracy = np.cumsum(right) / np.arange(1, len(right) + 1)
+    right = np.asarray(correct, float)[np.argsort(-np.asarray(confidence), kind="stable")]
+    rows = np.arange(1, len(right) + 1)
+    accuracy = np.cumsum(right) / rows
     figure, axes = new_figure(6.4, 4.4)
-    axes.plot(100 * share, 100 * accuracy, color="#0072B2")
+    axes.plot(100 * rows / len(right), 100 * accuracy, color="#0072B2")
     axes.axhline(100 * target, color="0.35", linewidth=1, linestyle="--")
     axes.set(xlabel="share labelled automatically, the surest first (%)", ylabel="accuracy (%)")
     axes.set_xlim(0, 100)

@@ -85,9 +85,7 @@ def main() -> None:
     blocks = {name: np.asarray(rows, np.float32) * SCALE for name, rows in blocks.items()}
     blocks["categories"] = categories(data.table, dataset.sides(data.table)[0])
     results = Results(run.paths.results(STAGE), run, data.inputs, KEY, {"given": INPUTS})
-    estimators = [
-        Estimator((name,), partial(fit, name, blocks), joint=True, figures=False) for name in INPUTS
-    ]
+    estimators = [Estimator((name,), partial(fit, name, blocks), figures=False) for name in INPUTS]
     run_tasks(run, data, results, estimators, experiments=("mixed",))
     columns = {"accuracy": ("accuracy", "{:.3f}"), "f1_macro": ("macro F1", "{:.3f}")}
     index = ["task", "model"]

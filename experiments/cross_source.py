@@ -87,10 +87,11 @@ def clip_fusion_scores(device: str, image, text, split: Split) -> dict[str, np.n
 
 
 def linear_svm_scores(device: str, image, text, split: Split) -> dict[str, np.ndarray]:
-    features, scores = classical.Features(image, text), {}
+    embeddings, scores = np.concatenate([image, text], axis=1, dtype=np.float32), {}
+    features = classical.features("LinearSVC", embeddings, split)
     for task in TASKS:
         fitted = classical.fit("LinearSVC", features, split, task, {})
-        decision = fitted.model.decision_function(fitted.features)
+        decision = fitted.model.decision_function(features)
         # A class that training lacks is ranked last.
         scores[task] = np.full((len(decision), split.classes[task]), decision.min() - 1)
         scores[task][:, fitted.present] = domain_adaptation.by_class(decision)

@@ -90,7 +90,7 @@ def test_cluster_map_keeps_a_broken_picture_as_a_dot(tmp_path):
     Image.new("CMYK", (60, 80), (0, 200, 200, 0)).convert("RGB").save(good)
     broken.write_bytes(b"not an image")
     xy = np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0], [3.0, 3.0]])
-    files = [good, broken, None, tmp_path / "absent.png"]
+    files = [good, broken, tmp_path, tmp_path / "absent.png"]
     assert [row for row, _ in cluster_figures._thumbnails(xy, files)] == [0]
     path = tmp_path / "made" / "figure.png"
     cluster_figures.cluster_map(xy, [0, 0, 1, 1], files, path, "map", names={0: "Tops", 1: "Shoes"})
@@ -104,18 +104,18 @@ def test_cluster_map_does_not_open_a_decompression_bomb(tmp_path, monkeypatch):
     assert list(cluster_figures._thumbnails(np.zeros((1, 2)), [bomb])) == []
 
 
-def test_contact_sheet_shows_what_can_be_read_in_the_order_given(tmp_path):
+def test_contact_sheet_shows_what_can_be_read_in_the_order_given(tmp_path, monkeypatch):
     files = []
     for number, colour in enumerate(("red", "lime", "blue")):
         files.append(tmp_path / f"{number}.png")
         Image.new("RGB", (60, 80), colour).save(files[-1])
     files[1].write_bytes(b"not an image")
-    shown = list(cluster_figures._readable([*files, *files], 3))
-    assert [picture.getpixel((5, 5)) for picture in shown] == [
-        (255, 0, 0),
-        (0, 0, 255),
-        (255, 0, 0),
-    ]
+    shown = []
+    monkeypatch.setattr(cluster_figures.ImageOps, "pad", lambda *a, **k: shown.append(a) or a[0])
+    monkeypatch.setattr(cluster_figures, "PICTURES", 3)
     path = tmp_path / "made" / "figure.png"
-    cluster_figures.contact_sheet({"Tops (3)": files, "Shoes (1)": files[:1]}, path, "clusters")
+    sheet = {"Tops (3)": [*files, *files], "Shoes (1)": files[:1]}
+    cluster_figures.contact_sheet(sheet, path, "clusters")
+    red, blue = (255, 0, 0), (0, 0, 255)
+    assert [picture.getpixel((5, 5)) for picture, _ in shown] == [red, blue, red, red]
     looks_drawn(path)

@@ -5,7 +5,6 @@ Guo et al., "Improved deep embedded clustering with local structure preservation
 (IDEC: DEC that keeps the autoencoder's reconstruction loss).
 """
 
-import itertools
 import logging
 import math
 import time
@@ -16,6 +15,7 @@ import numpy as np
 import torch
 from sklearn.cluster import KMeans
 from torch import Tensor, nn
+from torchvision.ops import MLP
 
 from common.artifacts import StageError
 from common.runtime import Progress
@@ -47,7 +47,7 @@ class Clustering(NamedTuple):
 
 
 class AutoEncoder(nn.Module):
-    """Symmetric MLP, `widths` from the input to the code; takes and returns (n, widths[0]).
+    """Symmetric MLP with ReLU, `widths` from the input to the code; (n, widths[0]) in and out.
 
     In training a share of the input is zeroed, so that the code has to hold what fills the gaps
     (Vincent et al., "Stacked denoising autoencoders", JMLR 2010).
@@ -56,7 +56,7 @@ class AutoEncoder(nn.Module):
     def __init__(self, widths: tuple[int, ...]):
         super().__init__()
         self.corrupt = nn.Dropout(CORRUPTION)
-        self.encoder, self.decoder = _relu_mlp(widths), _relu_mlp(widths[::-1])
+        self.encoder, self.decoder = (MLP(w[0], w[1:], dropout=0) for w in (widths, widths[::-1]))
 
     def forward(self, features: Tensor) -> Tensor:
         return self.decoder(self.encoder(self.corrupt(features)))
@@ -77,13 +77,6 @@ class SoftAssignment(nn.Module):
         return similarity / similarity.sum(dim=1, keepdim=True)
 
 
-def _relu_mlp(widths: tuple[int, ...]) -> nn.Sequential:
-    layers = []
-    for width, following in itertools.pairwise(widths):
-        layers += [nn.Linear(width, following), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
-
-
 def settings() -> dict:
     """What results follow from, beside the data."""
     values = (HIDDEN, CODE, CORRUPTION, LAYER_UPDATES, WHOLE_UPDATES, RATE, TOLERANCE)
@@ -92,7 +85,7 @@ def settings() -> dict:
 
 
 def scale(features: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """float32 features (n, d) divided by one number: mean squared length d over training rows.
+    """float32 features (n, d), scaled to a mean squared length of d over training rows.
 
     The paper's normalisation; it makes one learning rate serve every data set.
     """
@@ -113,9 +106,9 @@ def cluster(
     codes = encode(autoencoder.encoder, features, device)
     start = kmeans(codes[train], k, seed)
     yield Clustering(AE, start.predict(codes), codes, time.perf_counter() - started)
-    refined = refine(autoencoder, features[train], start, seed, device, idec)
-    codes = encode(refined.encoder, features, device)
-    assigned = encode(refined.clusters, codes, device).argmax(axis=1)
+    clusters, _ = refine(autoencoder, features[train], start, seed, device, idec)
+    codes = encode(autoencoder.encoder, features, device)
+    assigned = encode(clusters, codes, device).argmax(axis=1)
     yield Clustering(IDEC if idec else DEC, assigned, codes, time.perf_counter() - started)
 
 
@@ -133,16 +126,15 @@ def pretrain(features: np.ndarray, seed: int, device: torch.device) -> AutoEncod
 
     encoders, decoders = (
         [layer for layer in half if isinstance(layer, nn.Linear)]
-        for half in (whole.encoder, whole.decoder)
+        for half in (whole.encoder, reversed(whole.decoder))
     )
     hidden = inputs
-    for depth, (encoder, decoder) in enumerate(zip(encoders, decoders[::-1], strict=True)):
-        layer = AutoEncoder(widths[depth : depth + 2])
+    for depth, (encoder, decoder) in enumerate(zip(encoders, decoders, strict=True), 1):
+        layer = AutoEncoder(widths[depth - 1 : depth + 1])
         # The whole network's layers, so that what they learn stays, with the ReLU that follows.
-        last = depth == len(encoders) - 1
-        layer.encoder = nn.Sequential(encoder, *([] if last else [nn.ReLU()]))
-        layer.decoder = nn.Sequential(decoder, *([nn.ReLU()] if depth else []))
-        train(layer, hidden, LAYER_UPDATES, f"autoencoder layer {depth + 1}")
+        layer.encoder = nn.Sequential(encoder, *([nn.ReLU()] if depth < len(encoders) else []))
+        layer.decoder = nn.Sequential(decoder, *([nn.ReLU()] if depth > 1 else []))
+        train(layer, hidden, LAYER_UPDATES, f"autoencoder layer {depth}")
         hidden = torch.from_numpy(encode(layer.encoder, hidden.numpy(), device))
     train(whole, inputs, WHOLE_UPDATES, "autoencoder")
     return whole
@@ -159,21 +151,9 @@ def kmeans(codes: np.ndarray, k: int, seed: int) -> KMeans:
 
 
 def target_distribution(assigned: Tensor) -> Tensor:
-    """Sharpened, and each cluster weighed by its size: (n, k) -> (n, k); the paper's equation 3."""
+    """Sharpened, each cluster weighed by its size: (n, k) -> (n, k); the paper's equation 3."""
     weight = assigned.square() / assigned.sum(dim=0)
     return weight / weight.sum(dim=1, keepdim=True)
-
-
-class Refinement(NamedTuple):
-    """Encoder: features (n, d) -> codes (n, CODE); clusters: codes -> probabilities (n, k).
-
-    changed: share of rows that changed cluster in the last pass; empty: clusters without a row.
-    """
-
-    encoder: nn.Module
-    clusters: SoftAssignment
-    changed: float
-    empty: int
 
 
 def refine(
@@ -183,21 +163,18 @@ def refine(
     seed: int,
     device: torch.device,
     idec: bool = False,
-) -> Refinement:
+) -> tuple[SoftAssignment, float]:
     """DEC on `features` (n, d) from a pretrained autoencoder, which is changed in place.
 
     `start` is K-Means on the autoencoder's codes of these rows: the first centres. The target
     distribution is taken over all rows, anew before each pass over them. Ends when fewer than
-    `TOLERANCE` of the rows change cluster in a pass.
-
-    Args:
-        idec: keep the autoencoder's loss beside the clustering loss.
+    `TOLERANCE` of the rows change cluster in a pass; returns the clusters (codes -> probabilities)
+    and that share. With `idec` the autoencoder's loss stays beside the clustering loss.
     """
     encoder, decoder, name = autoencoder.encoder, autoencoder.decoder, IDEC if idec else DEC
     clusters = SoftAssignment(torch.from_numpy(start.cluster_centers_)).to(device)
-    modules = [encoder, clusters, *([decoder] if idec else [])]
-    parameters = [parameter for module in modules for parameter in module.parameters()]
-    optimizer = torch.optim.Adam(parameters, lr=RATE)
+    modules = nn.ModuleList([encoder, clusters, *([decoder] if idec else [])])
+    optimizer = torch.optim.Adam(modules.parameters(), lr=RATE)
     rows = torch.from_numpy(features)
     assigned, changed, updates = start.labels_, 1.0, 0
 
@@ -222,8 +199,8 @@ def refine(
             updates += 1
         if not torch.isfinite(loss):
             raise StageError(f"{name} diverged after {updates} updates (loss is not finite)")
-    empty = start.n_clusters - len(np.unique(assigned))
     log.info("%s, seed %d: %d updates, %.2f%% changed", name, seed, updates, 100 * changed)
-    if empty:
+    if empty := start.n_clusters - len(np.unique(assigned)):
         log.warning("%s, seed %d collapsed: %d clusters are empty", name, seed, empty)
-    return Refinement(encoder.eval(), clusters.eval(), changed, empty)
+    encoder.eval()
+    return clusters.eval(), changed

@@ -2,14 +2,14 @@
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib import colormaps
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 from sklearn.manifold import TSNE
 
 from common.artifacts import RunConfig
@@ -24,9 +24,9 @@ PICTURES = 10  # of a cluster
 
 
 def draw(run: RunConfig, stage: str, table: pd.DataFrame, space, clusters: dict) -> None:
-    """A contact sheet and a map of a sample of products for each method.
+    """A contact sheet and a map of products for each method; clusters: {method: (n,)}.
 
-    space: (n, d), in which the map is made and products are central; clusters: {method: (n,)}.
+    space: (n, d), in which the map is made and products are central.
     """
     files = [run.paths.raw / path for path in table["image_path"]]
     rows = np.arange(len(space))
@@ -47,29 +47,25 @@ def draw(run: RunConfig, stage: str, table: pd.DataFrame, space, clusters: dict)
         cluster_map(xy, assigned[rows], [files[row] for row in rows], path, title, names)
 
 
-def cluster_map(xy, assigned, image_files, path, title, names=None) -> Path:
+def cluster_map(xy, assigned, image_files, path, title, names: dict) -> Path:
     """2-D map (n, 2) of products coloured by cluster (n,), with product thumbnails on it.
 
-    `image_files` holds a path or None per row; a picture that cannot be read stays a dot.
-    `names` maps a cluster to what the legend calls it.
+    A picture that cannot be read stays a dot. `names`: {cluster: name}, in the legend's order.
     """
     xy, assigned = np.asarray(xy, float), np.asarray(assigned)
     figure, axes = new_figure(10.0, 8.6)
-    clusters = np.unique(assigned)
-    colours = {
-        cluster: colormaps["tab20"](index % 20) for index, cluster in enumerate(clusters.tolist())
-    }
+    colours = dict(zip(names, itertools.cycle(colormaps["tab20"].colors)))
     for cluster, colour in colours.items():
         rows = np.flatnonzero(assigned == cluster)
-        label = str(cluster) if names is None else f"{cluster}: {names[cluster]}"
+        label = f"{cluster}: {names[cluster]} ({len(rows):,})"
         axes.scatter(*xy[thin(rows)].T, s=9, color=colour, alpha=0.5, linewidths=0)
-        axes.scatter([], [], s=40, color=colour, label=f"{label} ({len(rows):,})")
+        axes.scatter([], [], s=40, color=colour, label=label)
     for row, thumbnail in _thumbnails(xy, image_files):
         edge = {"edgecolor": colours[assigned[row]], "linewidth": 1.6, "boxstyle": "square,pad=0"}
         picture = OffsetImage(thumbnail, zoom=0.72)
         axes.add_artist(AnnotationBbox(picture, xy[row], pad=0, bboxprops=edge))
-    axes.set(xlabel="first map axis (no unit)", ylabel="second map axis (no unit)")
-    axes.set(xticks=[], yticks=[])
+    axes.set(xlabel="first map axis (no unit)", xticks=[])
+    axes.set(ylabel="second map axis (no unit)", yticks=[])
     axes.spines[:].set_visible(False)
     axes.margins(0.05)
     axes.legend(title="cluster (products)", fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
@@ -77,14 +73,12 @@ def cluster_map(xy, assigned, image_files, path, title, names=None) -> Path:
 
 
 def contact_sheet(clusters: dict[str, Iterable[Path]], path, title) -> Path:
-    """A row of pictures per cluster: `{label: picture files, the most central first}`.
-
-    The first `PICTURES` that can be read are shown.
-    """
+    """A row of pictures per cluster, the first that can be read: `{label: picture files}`."""
     width, height = (side + GAP for side in CELL)
     sheet = Image.new("RGB", (PICTURES * width, len(clusters) * height), "white")
     for row, files in enumerate(clusters.values()):
-        for column, picture in enumerate(_readable(files, PICTURES)):
+        pictures = filter(None, (_open(file, CELL) for file in files))
+        for column, picture in enumerate(itertools.islice(pictures, PICTURES)):
             cell = ImageOps.pad(picture, CELL, color="white")
             sheet.paste(cell, (column * width, row * height))
     figure, axes = new_figure(11.0, 1.0 + 0.9 * len(clusters))
@@ -96,21 +90,13 @@ def contact_sheet(clusters: dict[str, Iterable[Path]], path, title) -> Path:
     return save(figure, axes, path, title, grid=False)
 
 
-def _readable(files: Iterable[Path], most: int) -> Iterator[Image.Image]:
-    """The first `most` pictures that can be read."""
-    pictures = (_open(file, CELL) for file in files)
-    return itertools.islice(filter(None, pictures), most)
-
-
-def _open(file: Path | None, size: tuple[int, int]) -> Image.Image | None:
+def _open(file: Path, size: tuple[int, int]) -> Image.Image | None:
     """The picture, no larger than `size`, in RGB; None where it cannot be read."""
-    if not file:
-        return None
     try:
         with Image.open(file) as image:
             image.thumbnail(size)
             return image.convert("RGB")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError):
+    except (OSError, Image.DecompressionBombError):  # a file that is no picture: an OSError
         return None
 
 

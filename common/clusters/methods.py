@@ -7,10 +7,10 @@ import logging
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import scipy.stats
 from sklearn.cluster import AgglomerativeClustering, KMeans
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
@@ -35,8 +35,8 @@ REFERENCES = 5  # uniform data sets that the gap statistic compares with
 def common_space(image: np.ndarray, text: np.ndarray, train: np.ndarray, seed: int) -> np.ndarray:
     """Image and text embedding side by side, reduced by PCA: float32 (n, <= COMPONENTS).
 
-    Each modality is centred and brought to variance 1 in total first, else the one whose rows
-    point further apart would decide alone. All of it is fitted on training rows.
+    Each is centred and brought to variance 1 in total first, else the one whose rows point further
+    apart would decide alone. All of it is fitted on training rows.
     """
     parts = []
     for embedding in (image, text):
@@ -48,9 +48,7 @@ def common_space(image: np.ndarray, text: np.ndarray, train: np.ndarray, seed: i
     return pca.transform(features).astype(np.float32)
 
 
-# --- methods: (space (n, d), training rows, k, seed) -> cluster of every row (n,) --------------
-
-
+# A method: (space (n, d), training rows, k, seed) -> cluster of every row (n,).
 def kmeans(space: np.ndarray, train: np.ndarray, k: int, seed: int) -> np.ndarray:
     return KMeans(k, n_init=RESTARTS, random_state=seed).fit(space[train]).predict(space)
 
@@ -70,10 +68,7 @@ def gaussian_mixture(space: np.ndarray, train: np.ndarray, k: int, seed: int) ->
 
 
 def agglomerative(space: np.ndarray, train: np.ndarray, k: int, seed: int) -> np.ndarray:
-    """Ward's agglomerative clustering; each row goes to the nearest centroid of its clusters.
-
-    Above `LARGEST_TREE` training rows it is fitted on that many, drawn with `seed`, and says so.
-    """
+    """Ward's, on `LARGEST_TREE` training rows at most; a row goes to the nearest centroid."""
     if len(train) > LARGEST_TREE:
         log.warning("Agglomerative is fitted on %d of %d rows", LARGEST_TREE, len(train))
         train = np.random.default_rng(seed).choice(train, LARGEST_TREE, replace=False)
@@ -84,9 +79,7 @@ def agglomerative(space: np.ndarray, train: np.ndarray, k: int, seed: int) -> np
 
 BASELINES = {
     "One cluster": lambda space, train, k, seed: np.zeros(len(space), np.int64),
-    "Random": lambda space, train, k, seed: np.random.default_rng(seed).integers(
-        k, size=len(space)
-    ),
+    "Random": lambda space, _, k, seed: np.random.default_rng(seed).integers(k, size=len(space)),
 }
 SHALLOW = {"K-Means": kmeans, "GMM": gaussian_mixture, "Agglomerative": agglomerative}
 
@@ -100,14 +93,10 @@ def run_methods(
             started = time.perf_counter()
             assigned = method(space, train, k, seed)
             yield dec.Clustering(name, assigned, space, time.perf_counter() - started)
-    deep = [name for name in (dec.AE, dec.DEC, dec.IDEC) if name in names]
-    if deep:
+    if {dec.AE, dec.DEC, dec.IDEC} & set(names):
         features = dec.scale(space, train)
-        for result in dec.cluster(features, train, k, seed, device, dec.IDEC in deep):
-            if result.method in deep:
-                yield result
-            if result.method == deep[-1]:
-                return
+        results = dec.cluster(features, train, k, seed, device, dec.IDEC in names)
+        yield from (result for result in results if result.method in names)
 
 
 def score(table: pd.DataFrame, result: dec.Clustering, space: np.ndarray, k: int) -> dict:
@@ -133,28 +122,18 @@ def score(table: pd.DataFrame, result: dec.Clustering, space: np.ndarray, k: int
 
 def entropy(sizes: np.ndarray) -> float:
     """Entropy of the cluster sizes over that of equal sizes: 1 is even, 0 is one cluster."""
-    share = sizes[sizes > 0] / sizes.sum()
-    return float((share * -np.log(share)).sum() / np.log(len(sizes)))
+    return float(scipy.stats.entropy(sizes, base=len(sizes)))
 
 
-# --- the choice of K -----------------------------------------------------------------------
-
-
-class Choice(NamedTuple):
-    """table: k, inertia, silhouette, gap and its error; votes: {criterion: K}; k: their median."""
-
-    table: pd.DataFrame
-    votes: dict[str, int]
-    k: int
-
-
-def choose_k(features: np.ndarray, seed: int) -> Choice:
+def choose_k(features: np.ndarray, seed: int) -> tuple[pd.DataFrame, dict[str, int], int]:
     """K of K-Means on features (n, d) by elbow, silhouette and gap statistic.
+
+    Returns a table (k, inertia, silhouette, gap, gap_error), {criterion: K}, and their median.
 
     Elbow: furthest below the chord of the inertia curve (Satopaa et al., "Finding a kneedle in a
     haystack", 2011). Silhouette: the largest (Rousseeuw, 1987). Gap: the smallest K within one
     standard error of the next (Tibshirani et al., 2001), uniform references in the box around
-    the data. Looks at no more than `K_SAMPLE` rows, drawn with `seed`.
+    the data. Looks at no more than `K_SAMPLE` rows.
     """
     rng = np.random.default_rng(seed)
     if len(features) > K_SAMPLE:
@@ -166,26 +145,20 @@ def choose_k(features: np.ndarray, seed: int) -> Choice:
         return KMeans(k, n_init=3, random_state=seed).fit(data)
 
     rows = []
-    candidates = [k for k in K_RANGE if k < len(features) // 2]
-    for k in Progress(candidates, "choice of K"):
+    for k in Progress([k for k in K_RANGE if k < len(features) // 2], "choice of K"):
         clusters = fit(features, k)
         expected = np.log([fit(reference, k).inertia_ for reference in references])
-        rows.append(
-            {
-                "k": k,
-                "inertia": clusters.inertia_,
-                "silhouette": silhouette_score(features, clusters.labels_),
-                "gap": expected.mean() - np.log(clusters.inertia_),
-                "gap_error": expected.std() * np.sqrt(1 + 1 / REFERENCES),
-            }
-        )
-    table = pd.DataFrame(rows)
+        gap_size = expected.mean() - np.log(clusters.inertia_)
+        error = expected.std() * np.sqrt(1 + 1 / REFERENCES)
+        silhouette = silhouette_score(features, clusters.labels_)
+        rows.append((k, clusters.inertia_, silhouette, gap_size, error))
+    table = pd.DataFrame(rows, columns=["k", "inertia", "silhouette", "gap", "gap_error"])
     votes = {
         "elbow": elbow(table["k"], table["inertia"]),
         "silhouette": int(table["k"][table["silhouette"].idxmax()]),
         "gap": gap(table["k"], table["gap"], table["gap_error"]),
     }
-    return Choice(table, votes, int(np.median(list(votes.values()))))
+    return table, votes, int(np.median(list(votes.values())))
 
 
 def elbow(k, inertia) -> int:
@@ -203,15 +176,12 @@ def gap(k, gaps, errors) -> int:
     return int(k[enough[0]] if len(enough) else k[-1])
 
 
-# --- what a cluster looks like -------------------------------------------------------------
-
-
 def cluster_names(table: pd.DataFrame, assigned: np.ndarray) -> dict[int, str]:
     """A name per cluster: its commonest category and the two words most distinctive of it.
 
     Words come from the titles, less the brand, and from the items, materials and styles that were
-    read out of the descriptions; a product says a word once. Distinctive is what has the largest
-    class-based TF-IDF: frequent in the cluster, rare elsewhere (Grootendorst, "BERTopic", 2022).
+    read out of the descriptions. Distinctive is what has the largest class-based TF-IDF: frequent
+    in the cluster, rare elsewhere (Grootendorst, "BERTopic", 2022).
     """
     read = table.reindex(columns=["llm_main_item", "llm_material", "llm_style"], fill_value="")
     titles = [
@@ -222,24 +192,18 @@ def cluster_names(table: pd.DataFrame, assigned: np.ndarray) -> dict[int, str]:
     vectorizer = CountVectorizer(
         token_pattern=r"[a-z]{3,}", stop_words="english", binary=True, dtype=np.float32
     )
-    clusters, number = np.unique(assigned, return_inverse=True)
-    category = (
-        table["normalized_category"].groupby(assigned).agg(lambda labels: labels.mode().iloc[0])
-    )
+    category = table["normalized_category"].groupby(assigned).agg(lambda rows: rows.mode()[0])
     try:
         counts = vectorizer.fit_transform(texts)
     except ValueError:  # no word is left
         return category.to_dict()
     words = vectorizer.get_feature_names_out()
-    member = np.eye(len(clusters), dtype=np.float32)[number].T
-    products = member.sum(axis=1, keepdims=True)
-    share = (member @ counts) / products
+    member = np.float32([assigned == cluster for cluster in category.index])
+    share = (member @ counts) / member.sum(axis=1, keepdims=True)
     weight = share * np.log1p(1 / np.maximum(share.sum(axis=0), 1 / len(table)))
     typical = words[np.argsort(-weight, axis=1, kind="stable")[:, :2]]
-    return {
-        int(cluster): f"{category[cluster]} ({', '.join(pair)})"
-        for cluster, pair in zip(clusters, typical, strict=True)
-    }
+    pairs = zip(category.items(), typical, strict=True)
+    return {cluster: f"{name} ({', '.join(pair)})" for (cluster, name), pair in pairs}
 
 
 def describe(table: pd.DataFrame, assigned: np.ndarray) -> Iterator[dict]:
@@ -247,15 +211,15 @@ def describe(table: pd.DataFrame, assigned: np.ndarray) -> Iterator[dict]:
     for cluster, name in cluster_names(table, assigned).items():
         category = table["normalized_category"][assigned == cluster]
         share = float(category.value_counts(normalize=True).iloc[0])
-        row = {"cluster": cluster, "cluster_name": name}
-        yield row | {"products": len(category), "category_share": share}
+        row = {"cluster": cluster, "cluster_name": name, "products": len(category)}
+        yield row | {"category_share": share}
 
 
 def central(space: np.ndarray, assigned: np.ndarray) -> dict[int, np.ndarray]:
     """Row numbers of each cluster, those nearest to its mean in `space` (n, d) first."""
     order = {}
-    for cluster in np.unique(assigned):
+    for cluster in np.unique(assigned).tolist():
         rows = np.flatnonzero(assigned == cluster)
         distance = np.linalg.norm(space[rows] - space[rows].mean(axis=0), axis=1)
-        order[int(cluster)] = rows[np.argsort(distance, kind="stable")]
+        order[cluster] = rows[np.argsort(distance, kind="stable")]
     return order

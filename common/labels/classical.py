@@ -41,90 +41,72 @@ def build(name: str, seed: int, boosted: dict):
     # What the libraries take for "all cores" is the machine's, not what this process may use.
     common = {"random_state": seed, "n_jobs": runtime.cpu_count()}
     boosted = {key: value for key, value in boosted.items() if key != "components"} | common
+    shallow = DecisionTreeClassifier(max_depth=3)
     return {
         "LogisticRegression": lambda: LogisticRegression(C=0.01, max_iter=300),
         "LinearSVC": lambda: LinearSVC(C=0.001, random_state=seed),
         "KNeighbors": lambda: KNeighborsClassifier(NEIGHBOURS, metric="cosine", weights="distance"),
         "DecisionTree": lambda: DecisionTreeClassifier(min_samples_leaf=5, random_state=seed),
         "RandomForest": lambda: RandomForestClassifier(200, **common),
-        "AdaBoost": lambda: AdaBoostClassifier(
-            DecisionTreeClassifier(max_depth=3), n_estimators=50, random_state=seed
-        ),
+        "AdaBoost": lambda: AdaBoostClassifier(shallow, n_estimators=50, random_state=seed),
         "XGBoost": lambda: XGBClassifier(**boosted, tree_method="hist", max_bin=64),
         "LightGBM": lambda: LGBMClassifier(**boosted, max_bin=63, verbose=-1),
     }[name]()
 
 
-class Features:
-    """Both embeddings side by side, as each family of models is given them.
+def features(
+    name: str, embeddings: np.ndarray, split: Split, components: int = COMPONENTS
+) -> np.ndarray:
+    """Image and text embedding side by side (n_rows, d), as the model `name` is given them.
 
-    The linear models see them standardised on the training rows, the neighbours, which compare
-    angles, as they are, the trees their first principal components, whitened and fitted on the
-    training rows: on more than a thousand raw columns boosting takes many times as long.
+    The linear models see them standardised, the neighbours, which compare angles, as they are, the
+    trees so many principal components, whitened: on more than a thousand raw columns boosting takes
+    many times as long. All is fitted on the split's training rows.
     """
-
-    def __init__(self, image: np.ndarray, text: np.ndarray):
-        self.joined = np.concatenate([image, text], axis=1).astype(np.float32)
-        self._experiment, self._cache = None, {}
-
-    def of(self, name: str, split: Split, components: int = COMPONENTS) -> np.ndarray:
-        """Features (n_rows, d) for the model `name`, fitted on the split's training rows.
-
-        `components`: how many principal components a tree sees.
-        """
-        if name == "KNeighbors":
-            return self.joined
-        # The training rows depend on the experiment only; those of the last one are not needed.
-        if split.experiment != self._experiment:
-            self._experiment, self._cache = split.experiment, {}
-        kind = "linear" if name in LINEAR else components
-        if kind not in self._cache:
-            rows = self.joined[split.train]
-            transform = StandardScaler()
-            if kind != "linear":
-                components = min(components, *rows.shape)
-                transform = PCA(components, whiten=True, svd_solver="randomized", random_state=0)
-            self._cache[kind] = transform.fit(rows).transform(self.joined)
-        return self._cache[kind]
+    if name == "KNeighbors":
+        return embeddings
+    rows, transform = embeddings[split.train], StandardScaler()
+    if name not in LINEAR:
+        components = min(components, *rows.shape)
+        transform = PCA(components, whiten=True, svd_solver="randomized", random_state=0)
+    return transform.fit(rows).transform(embeddings)
 
 
 @dataclass(frozen=True)
 class FittedModel:
-    """A fitted model, the class indices of its labels, its features (n_rows, d), seconds."""
+    """A fitted model, the class indices of its labels, seconds."""
 
     model: object
     present: np.ndarray
-    features: np.ndarray
     seconds: float
 
     def proba(self, rows: np.ndarray, n_classes: int) -> np.ndarray:
-        """float32 (n, n_classes); 0 for a class that training lacks."""
+        """float32 (n, n_classes) of features (n, d); 0 for a class that training lacks."""
         proba = np.zeros((len(rows), n_classes), dtype=np.float32)
-        proba[:, self.present] = self.model.predict_proba(self.features[rows])
+        proba[:, self.present] = self.model.predict_proba(rows)
         return proba
 
 
-def fit(name: str, features: Features, split: Split, task: str, boosted: dict) -> FittedModel:
-    """Fits the model `name` to a task of the split; `boosted` as in `BOOSTED`."""
-    matrix = features.of(name, split, boosted.get("components", COMPONENTS))
+def fit(name: str, rows: np.ndarray, split: Split, task: str, boosted: dict) -> FittedModel:
+    """Fits the model `name` to a task, on its features (n_rows, d); `boosted` as in `BOOSTED`."""
     # Training may lack a class, and XGBoost takes gapless labels only.
     present, y = np.unique(split.targets[task][0][split.train], return_inverse=True)
     model = build(name, split.seed, boosted) if len(present) > 1 else DummyClassifier()
     started = time.perf_counter()
-    model.fit(matrix[split.train], y)
-    return FittedModel(model, present, matrix, time.perf_counter() - started)
+    model.fit(rows[split.train], y)
+    return FittedModel(model, present, time.perf_counter() - started)
 
 
-def fit_and_predict(name: str, features: Features, split: Split) -> Iterator[Prediction]:
+def fit_and_predict(name: str, embeddings: np.ndarray, split: Split) -> Iterator[Prediction]:
     """Yields the prediction of the model `name` for each task of the split."""
+    rows = features(name, embeddings, split)
     for task, n_classes in split.classes.items():
-        fitted = fit(name, features, split, task, BOOSTED.get(name, {}))
-        proba = y_pred = None
+        fitted = fit(name, rows, split, task, BOOSTED.get(name, {}))
         if hasattr(fitted.model, "predict_proba"):
-            proba = fitted.proba(split.test, n_classes)
+            scored = {"proba": fitted.proba(rows[split.test], n_classes)}
         else:
-            y_pred = fitted.present[fitted.model.predict(fitted.features[split.test])]
-        yield Prediction(name, task, fitted.seconds, proba, y_pred)
+            scored = {"y_pred": fitted.present[fitted.model.predict(rows[split.test])]}
+        yield Prediction(name, task, fitted.seconds, **scored)
 
 
 def suggest(trial, name: str) -> dict:
@@ -141,12 +123,13 @@ def suggest(trial, name: str) -> dict:
     return settings | {"num_leaves": trial.suggest_int("num_leaves", 4, 31, log=True)}
 
 
-def objective(features: Features, name: str, trial, split: Split) -> float:
+def objective(embeddings: np.ndarray, name: str, trial, split: Split) -> float:
     """Validation log loss of the boosted trees `name` with the settings of an Optuna trial."""
     settings, logits, seconds = suggest(trial, name), {}, 0.0
+    rows = features(name, embeddings, split, settings["components"])
     for task, n_classes in split.classes.items():
-        fitted = fit(name, features, split, task, settings)
-        proba = fitted.proba(split.validation, n_classes)
+        fitted = fit(name, rows, split, task, settings)
+        proba = fitted.proba(rows[split.validation], n_classes)
         logits[task] = np.log(np.maximum(proba, SMALLEST_PROBABILITY))
         seconds += fitted.seconds
     trial.set_user_attr("fit_seconds", seconds)

@@ -1,7 +1,6 @@
 """The models of the CLIP Fusion stage: settings in use, the search space, networks on embeddings.
 
-What `Classification_with_CLIP.py --tune` finds better belongs here. The kernel's settings were
-chosen on validation rows of the run kaggle14k.
+What `Classification_with_CLIP.py --tune` finds better belongs here.
 """
 
 from dataclasses import asdict, replace
@@ -18,7 +17,7 @@ from common.training import TrainConfig
 
 NETWORK = {"widths": (512, 256), "dropout": 0.5, "modality_dropout": 0.2}
 TRAINING = {"epochs": 12, "lr": 1e-3, "weight_decay": 0.01}
-KERNEL = {"components": 192}  # of `KernelFusion`
+KERNEL = {"components": 192}  # of `KernelFusion`; chosen on validation rows of kaggle14k
 WIDTHS = {"256": (256,), "512": (512,), "512-256": (512, 256), "1024-512": (1024, 512)}
 IN_USE = {**NETWORK, **TRAINING, "widths": "-".join(map(str, NETWORK["widths"]))}
 BATCH = 256
@@ -37,25 +36,19 @@ def settings() -> dict:
 
 def clip_fusion(image: np.ndarray, text: np.ndarray, criterion: str = "cross-entropy") -> Model:
     """CLIP Fusion of embeddings (n_rows, d), and its predictions without text, without photo."""
+    build = partial(ClipFusion, image.shape[1], text.shape[1], **NETWORK)
+    also = _incomplete("CLIP Fusion", image, text)
     return Model(
-        "CLIP Fusion",
-        partial(ClipFusion, image.shape[1], text.shape[1], **NETWORK),
-        _batches(image, text),
-        config(**TRAINING),
-        also={
-            "CLIP Fusion, no text": _batches(image, _missing(text)),
-            "CLIP Fusion, no photo": _batches(_missing(image), text),
-        },
-        criterion=criterion,
+        "CLIP Fusion", build, _batches(image, text), config(**TRAINING), also, criterion=criterion
     )
 
 
 def single_modality(fusion: Model) -> list[Model]:
     """The network of CLIP Fusion, trained on the image alone and on the text alone."""
-    named = zip(("CLIP image only", "CLIP text only"), fusion.also.values(), strict=True)
+    names = ("CLIP image only", "CLIP text only")
     return [
         replace(fusion, name=name, batches=batches, also={}, figures=False)
-        for name, batches in named
+        for name, batches in zip(names, fusion.also.values(), strict=True)
     ]
 
 
@@ -63,16 +56,9 @@ def kernel_fusion(data: Dataset) -> Model:
     """The kernel machine on both embeddings and the words; it knows no other criterion."""
     words = hashed(listing_text(data.table))
     widths = [data.image.shape[1], data.text.shape[1], WIDTH]
-    return Model(
-        "CLIP Kernel Fusion",
-        partial(KernelFusion, widths, **KERNEL),
-        _batches(data.image, data.text, words),
-        config=None,
-        also={
-            "CLIP Kernel Fusion, no text": _batches(data.image, _missing(data.text), words),
-            "CLIP Kernel Fusion, no photo": _batches(_missing(data.image), data.text, words),
-        },
-    )
+    build, name = partial(KernelFusion, widths, **KERNEL), "CLIP Kernel Fusion"
+    also = _incomplete(name, data.image, data.text, words)
+    return Model(name, build, _batches(data.image, data.text, words), None, also)
 
 
 def suggest(trial) -> tuple[dict, TrainConfig]:
@@ -96,6 +82,10 @@ def suggest_model(fusion: Model, trial) -> Model:
     return replace(fusion, build=partial(fusion.build, **network), config=training)
 
 
-def _missing(embedding: np.ndarray) -> np.ndarray:
-    """Rows of NaN: photos or texts that are not there."""
-    return np.full_like(embedding, np.nan)
+def _incomplete(name: str, image: np.ndarray, text: np.ndarray, *words: np.ndarray) -> dict:
+    """`Model.also` of listings without text, then without photo: rows of NaN stand for either."""
+    no_image, no_text = (np.full_like(embedding, np.nan) for embedding in (image, text))
+    return {
+        f"{name}, no text": _batches(image, no_text, *words),
+        f"{name}, no photo": _batches(no_image, text, *words),
+    }

@@ -51,14 +51,14 @@ def run_cnn(
         raise StageError("--tune looks for settings of the frozen backbone: leave out --finetune")
     backbone = load_cnn(run.preset, run.cnn, torch_device(run.device))
     files = [run.paths.raw / path for path in data.table["image_path"]]
-    make = partial(Model, criterion=criterion)
     if finetune:
         # Each fit begins with the pretrained weights.
-        model = make(
+        model = Model(
             f"{name}, fine-tuned",
             lambda classes: network(backbone.dim, classes, backbone=copy.deepcopy(backbone.module)),
             partial(PhotoBatches, files, Pixels(backbone.preprocess), others),
             FINETUNED,
+            criterion=criterion,
             resumable=True,
         )
     else:
@@ -69,7 +69,8 @@ def run_cnn(
         batches = array_batches(features, *others, batch_size=FROZEN.batch_size)
 
         def frozen(head: dict, config: TrainConfig) -> Model:
-            return make(name, partial(network, backbone.dim, **head), batches, config)
+            build = partial(network, backbone.dim, **head)
+            return Model(name, build, batches, config, criterion=criterion)
 
         if trials:
             objective = network_objective(run.device, lambda t: frozen(*suggest(t)), criterion)
@@ -92,7 +93,7 @@ def suggest(trial) -> tuple[dict, TrainConfig]:
     return head, replace(FROZEN, lr=lr, weight_decay=weight_decay)
 
 
-class PhotoBatches:
+class PhotoBatches(DataLoader):
     """Re-iterable batches of photos read from disk: ((photos, *others), targets).
 
     Photos are float (n, 3, height, width), normalised. In training (`shuffle`) each is flipped and
@@ -104,47 +105,30 @@ class PhotoBatches:
         self.shuffle, self.seed, self.epoch, self.pixels = shuffle, seed, 0, pixels
         size, shape = (pixels.height, pixels.width), pixels.width / pixels.height
         crop = v2.RandomResizedCrop(size, (0.7, 1.0), (0.9 * shape, 1.1 * shape))
-        augment = v2.Compose([v2.RandomHorizontalFlip(), crop])
-        self.photos = _Photos(files, pixels, others, rows, targets, augment if shuffle else None)
-        # A batch of one row has no variance for batch norm.
-        self.drop_last = shuffle and len(rows) > FINETUNED.batch_size
-
-    def _loader(self) -> DataLoader:
-        order = torch.Generator().manual_seed(self.seed * 100_003 + self.epoch)
-        return DataLoader(
-            self.photos,
+        augment = v2.Compose([v2.RandomHorizontalFlip(), crop]) if shuffle else nn.Identity()
+        super().__init__(
+            range(len(rows)),
             FINETUNED.batch_size,
-            shuffle=self.shuffle,
-            drop_last=self.drop_last,
-            generator=order,
-            num_workers=worker_count(len(self.photos)),
+            shuffle=shuffle,
+            collate_fn=partial(_load, files, pixels, augment, others, rows, targets or {}),
+            # A batch of one row has no variance for batch norm.
+            drop_last=shuffle and len(rows) > FINETUNED.batch_size,
+            generator=torch.Generator(),
+            num_workers=worker_count(len(rows)),
             worker_init_fn=let_others_first,
             pin_memory=torch.cuda.is_available(),
         )
 
-    def __len__(self) -> int:
-        return len(self._loader())
-
     def __iter__(self):
-        loader = self._loader()
+        self.generator.manual_seed(self.seed * 100_003 + self.epoch)
         self.epoch += self.shuffle
-        for (photos, *others), targets in loader:
+        for (photos, *others), targets in super().__iter__():
             photos = self.pixels.normalise(photos, torch.device("cpu"))
             yield (photos, *others), targets or None
 
 
-class _Photos(torch.utils.data.Dataset):
-    def __init__(self, files, pixels, others, rows, targets, augment):
-        self.files, self.pixels, self.others = files, pixels, others
-        self.rows, self.targets, self.augment = rows, targets or {}, augment
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, position: int):
-        row = self.rows[position]
-        photo = decode(self.files[row], self.pixels)
-        if self.augment is not None:
-            photo = self.augment(photo)
-        others = (torch.tensor(array[row], dtype=torch.float32) for array in self.others)
-        return (photo, *others), {task: y[position] for task, y in self.targets.items()}
+def _load(files, pixels, augment, others, rows, targets, batch):
+    """The batch of these positions in `rows`: ((pixels, *others), targets)."""
+    photos = torch.stack([augment(decode(files[rows[position]], pixels)) for position in batch])
+    others = (torch.from_numpy(np.asarray(part[rows[batch]], np.float32)) for part in others)
+    return (photos, *others), {task: y[batch] for task, y in targets.items()}

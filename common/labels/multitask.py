@@ -34,11 +34,10 @@ Batches = Callable[[np.ndarray, dict | None, bool, int], Iterable]
 class Model:
     """A network to train and score.
 
-    build: {task: number of classes} -> network that returns {task: logits}.
-    batches: what it is trained and tested on. config: how it is trained; None where the network has
-    a `fit` of its own, without epochs.
-    also: {model name: batches} for which the trained network predicts again.
-    criterion: cross-entropy, or the study's. resumable: keep a checkpoint per epoch.
+    build: {task: number of classes} -> network that returns {task: logits}. config: None where the
+    network has a `fit` of its own, without epochs. also: {model name: batches} for which the
+    trained network predicts again. criterion: cross-entropy, or the study's. resumable: keep a
+    checkpoint per epoch.
     """
 
     name: str
@@ -51,15 +50,16 @@ class Model:
     resumable: bool = False
 
     def row_names(self, name: str = "") -> tuple[str, ...]:
-        """The names of the rows of its predictions, or of those of `name`, one of `also`."""
-        return protocol.model_names(name or self.name, self.criterion)
+        """The models of its predictions in the results, or of those of `name`, one of `also`."""
+        name = name or self.name
+        if self.criterion == "study":
+            return f"{name} (study criterion)", f"{name} (study criterion, argmax)"
+        return (name,)
 
     def path(self, run: RunConfig, experiment: str, seed: int) -> Path:
         """Where the network of a run is kept."""
-        name = self.row_names()[0]
-        return run.paths.model(
-            protocol.file_name(run, name, experiment, f"seed {seed}") + ".safetensors"
-        )
+        name = protocol.file_name(run, self.row_names()[0], experiment, f"seed {seed}")
+        return run.paths.model(f"{name}.safetensors")
 
 
 def array_batches(*arrays: np.ndarray, batch_size: int) -> Batches:
@@ -90,15 +90,20 @@ def run_models(
         Estimator(
             tuple(row for name in (model.name, *model.also) for row in model.row_names(name)),
             partial(_fit_and_predict, run, data, model),
-            joint=True,
-            figures=model.figures,
+            model.figures,
         )
         for model in models
     ]
     protocol.run_tasks(run, data, results, estimators, torch_device(run.device), by_class)
     for model in models if run.all_figures else models[:1]:
         if model.figures and model.config:
-            _draw_learning_curves(run, stage, model)
+            name, seed = model.row_names()[0], run.seed[0]
+            histories = {
+                experiment: training.read_config(model.path(run, experiment, seed))["history"]
+                for experiment in EXPERIMENTS
+            }
+            path = run.paths.figure(f"{stage}/{protocol.file_name(run, 'learning', name)}")
+            figures.learning_curves(histories, path, f"{name}: loss per epoch")
     results.finish(protocol.summary(run, data, results))
 
 
@@ -113,19 +118,13 @@ def train(
     training.seed_everything(split.seed)
     network = model.build(split.classes)
     learning, validation = (
-        model.batches(
-            rows,
-            {task: torch.from_numpy(y[rows]) for task, (y, _) in split.targets.items()},
-            shuffle,
-            split.seed,
-        )
+        model.batches(rows, _targets(split, rows), shuffle, split.seed)
         for rows, shuffle in ((split.train, model.config is not None), (split.validation, False))
     )
     if model.config is None:
         started = time.perf_counter()
-        inputs, targets = zip(*learning, strict=True)
-        inputs = tuple(map(torch.cat, zip(*inputs, strict=True)))
-        network.fit(inputs, training.concatenate(targets), split.seed)
+        inputs = zip(*(inputs for inputs, _ in learning), strict=True)
+        network.fit(tuple(map(torch.cat, inputs)), _targets(split, split.train), split.seed)
         history = History(best=0.0, seconds=time.perf_counter() - started)
     else:
         history = training.fit(
@@ -141,6 +140,10 @@ def train(
     return network, history, temperature
 
 
+def _targets(split: Split, rows: np.ndarray) -> dict[str, torch.Tensor]:
+    return {task: torch.from_numpy(y[rows]) for task, (y, _) in split.targets.items()}
+
+
 def train_and_save(
     run: RunConfig, data: Dataset, model: Model, split: Split
 ) -> tuple[nn.Module, float, dict[str, float]]:
@@ -148,9 +151,8 @@ def train_and_save(
     path, checkpoint = model.path(run, split.experiment, split.seed), None
     if model.resumable:
         # Named after what it is trained on, so that another data set never resumes from it.
-        checkpoint = path.with_name(
-            f".{path.stem}.{protocol.identity(run, data)}.checkpoint.safetensors"
-        )
+        trained_on = protocol.identity(run, data)
+        checkpoint = path.with_name(f".{path.stem}.{trained_on}.checkpoint.safetensors")
         if run.force:
             checkpoint.unlink(missing_ok=True)
     network, history, temperature = train(model, split, torch_device(run.device), checkpoint)
@@ -172,11 +174,10 @@ def _fit_and_predict(
     run: RunConfig, data: Dataset, model: Model, split: Split
 ) -> Iterator[Prediction]:
     network, seconds, temperature = train_and_save(run, data, model, split)
+    device = torch_device(run.device)
     for name, batches in {model.name: model.batches, **model.also}.items():
         logits, validation = (
-            training.predict(
-                network, batches(rows, None, False, split.seed), torch_device(run.device)
-            )
+            training.predict(network, batches(rows, None, False, split.seed), device)
             for rows in (split.test, split.validation)
         )
         for task, z in logits.items():
@@ -185,8 +186,9 @@ def _fit_and_predict(
                 yield Prediction(exact, task, seconds, y_pred=exact_match(z))
                 yield Prediction(argmax, task, seconds, y_pred=z.argmax(axis=1))
             else:
-                scaled = (part[task] / temperature[task] for part in (logits, validation))
-                proba, validation_proba = (softmax(part, axis=1) for part in scaled)
+                parts = (z, validation[task])
+                scaled = (softmax(part / temperature[task], axis=1) for part in parts)
+                proba, validation_proba = scaled
                 yield Prediction(name, task, seconds, proba, validation_proba=validation_proba)
 
 
@@ -207,13 +209,3 @@ def exact_match(logits: np.ndarray) -> np.ndarray:
     """The study's reading: the class whose sigmoid passes 0.5; -1 unless it is exactly one."""
     passed = logits > 0
     return np.where(passed.sum(axis=1) == 1, passed.argmax(axis=1), -1)
-
-
-def _draw_learning_curves(run: RunConfig, stage: str, model: Model) -> None:
-    seed, name = run.seed[0], model.row_names()[0]
-    histories = {
-        experiment: training.read_config(model.path(run, experiment, seed))["history"]
-        for experiment in EXPERIMENTS
-    }
-    path = run.paths.figure(f"{stage}/{protocol.file_name(run, 'learning', name)}")
-    figures.learning_curves(histories, path, f"{name}: loss per epoch")

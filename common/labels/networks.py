@@ -28,13 +28,8 @@ class CNN(nn.Module):
     """Image classifier: convolutional backbone, one hidden layer, a head per task.
 
     With `text_dim` it is the multimodal CNN: a text embedding (n, text_dim) is joined with the
-    image features before the hidden layer.
-
-    Args:
-        n_features: width of the backbone's pooled features.
-        classes: {task: number of classes}.
-        backbone: images (n, 3, h, w) -> features (n, n_features), trained along. None where it
-            is frozen: the network then takes its features, which were computed once.
+    image features before the hidden layer. `classes`: {task: number of classes}. `backbone`: images
+    (n, 3, h, w) -> features (n, n_features), trained along; None where the features are the input.
     """
 
     def __init__(
@@ -63,13 +58,8 @@ class ClipFusion(nn.Module):
     """CLIP Fusion: LayerNorm on image and text embedding, a fusion MLP, a head per task.
 
     A row of NaN stands for a photo or a text that is not there; a learned token takes its place.
-    In training a modality of a row goes missing with probability `modality_dropout` (never
-    both), so that a listing without text or without photo still gets a good answer (Neverova
-    et al., "ModDrop: adaptive multi-modal gesture recognition", TPAMI 2016).
-
-    Args:
-        image_dim, text_dim: widths of the two embeddings.
-        classes: {task: number of classes}.
+    In training a modality of a row goes missing with probability `modality_dropout` (never both):
+    Neverova et al., "ModDrop: adaptive multi-modal gesture recognition", TPAMI 2016.
     """
 
     def __init__(
@@ -98,8 +88,7 @@ class ClipFusion(nn.Module):
             image_missing = image_missing | (both & (draw < self.modality_dropout))
             text_missing = text_missing | (both & (draw > 1 - self.modality_dropout))
         # NaN must not reach the norm: its gradient would be NaN even where it is not used.
-        image = self.image_norm(image.nan_to_num())
-        text = self.text_norm(text.nan_to_num())
+        image, text = self.image_norm(image.nan_to_num()), self.text_norm(text.nan_to_num())
         image = torch.where(image_missing[:, None], self.no_image, image)
         text = torch.where(text_missing[:, None], self.no_text, text)
         return self.heads(self.mlp(torch.cat([image, text], dim=1)))
@@ -110,14 +99,11 @@ class KernelFusion(nn.Module):
 
     A product is labelled as those most similar in all three are, each by its principal components;
     a class is a regression on 0 and 1 (Rifkin, Yeo and Poggio, "Regularized least-squares
-    classification", 2003). Learned by :meth:`fit`, without epochs. A row of NaN stands for a photo
-    or a text that is not there: a kernel that has learned from the other alone then predicts.
+    classification", 2003). A row of NaN stands for a photo or a text that is not there: a kernel
+    that has learned from the other alone then predicts.
 
     Args:
-        widths: of the image embedding, of the text embedding, of the rows of words
-            (`common.embed.hashed_words`).
-        classes: {task: number of classes}.
-        components: of each of the three, at most.
+        widths: of image embedding, text embedding, hashed words; components: of each, at most.
         landmarks: of each `KernelRidge`, as `fit` sets it.
     """
 
@@ -130,13 +116,10 @@ class KernelFusion(nn.Module):
         self.reduce = PrincipalComponents(widths, components)
         self.register_buffer("mean", torch.zeros(sum(widths)))
         self.register_buffer("shares", torch.zeros(sum(classes.values())))
-        counts = self.reduce.counts
-        self.kernels = nn.ModuleDict(
-            {
-                name: KernelRidge([counts[n] for n in parts], landmarks, 1, len(self.shares))
-                for name, parts in KERNELS.items()
-            }
-        )
+        self.kernels = nn.ModuleDict()
+        for name, parts in KERNELS.items():
+            counts = [self.reduce.counts[n] for n in parts]
+            self.kernels[name] = KernelRidge(counts, landmarks, 1, len(self.shares))
 
     def fit(self, inputs: tuple[Tensor, ...], targets: dict[str, Tensor], seed: int) -> None:
         """inputs: what `forward` takes, without NaN; targets: {task: class index (n,)}."""
@@ -151,10 +134,8 @@ class KernelFusion(nn.Module):
         fold = torch.full((len(features),), LEFT_OUT_BY_NONE)
         for name, parts in KERNELS.items():
             features, scale = (torch.cat([v[n] for n in parts], -1) for v in (blocks, scales))
-            counts = self.kernels[name].blocks
-            self.kernels[name], _ = KernelRidge.fit(
-                features, counts, scale, one_hot - self.shares, fold, seed
-            )
+            inputs = features, self.kernels[name].blocks, scale
+            self.kernels[name], _ = KernelRidge.fit(*inputs, one_hot - self.shares, fold, seed)
         self.arguments["landmarks"] = len(self.kernels["both"].landmarks)
 
     def forward(self, image: Tensor, text: Tensor, words: Tensor) -> dict[str, Tensor]:
@@ -165,14 +146,14 @@ class KernelFusion(nn.Module):
         subsets = {"both": photo & text, "photo": photo & ~text, "text": text & ~photo}
         for name, rows in subsets.items():
             if rows.any():
-                features = torch.cat([blocks[number][rows] for number in KERNELS[name]], dim=1)
+                features = torch.cat([blocks[n][rows] for n in KERNELS[name]], dim=1)
                 scores[rows] += self.kernels[name](features)[:, 0]
         parts = scores.clamp(min=LEAST_SCORE).log().split(list(self.classes.values()), dim=1)
         return dict(zip(self.classes, parts, strict=True))
 
 
 def _arguments(variables: dict) -> dict:
-    """The arguments of an `__init__` that rebuild its network, of its local variables."""
+    """The arguments of an `__init__`, of its local variables."""
     return {k: v for k, v in variables.items() if k not in ("self", "__class__", "backbone")}
 
 

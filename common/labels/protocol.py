@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +43,8 @@ class Split:
     targets: dict[str, tuple[np.ndarray, list[str]]]
 
     @classmethod
-    def of(cls, table: pd.DataFrame, experiment: str, seed: int, tasks=tuple(TASKS)) -> "Split":
-        targets = {task: labels(table, task) for task in tasks}
+    def of(cls, table: pd.DataFrame, experiment: str, seed: int) -> "Split":
+        targets = {task: labels(table, task) for task in TASKS}
         return cls(experiment, seed, *sides(table, experiment), targets)
 
     @property
@@ -76,13 +77,11 @@ class Prediction:
 class Estimator:
     """`fit(split)` yields a `Prediction` for each of `models` and each task of the split.
 
-    With `joint` one fit predicts all the tasks, else it is called once per task (with one entry
-    in `split.targets`). Without `figures` nothing is drawn of it, nor scored class by class.
+    Without `figures` nothing is drawn of it, nor scored class by class.
     """
 
     models: tuple[str, ...]
     fit: Callable[[Split], Iterable[Prediction]]
-    joint: bool = False
     figures: bool = True
 
 
@@ -104,38 +103,33 @@ def run_tasks(
     drawn, of the first seed in the mixed experiment.
     """
     native = data.table["usage_is_native"].to_numpy()
-    jobs = [
-        (experiment, estimator, seed, tasks)
-        for experiment in experiments
-        for estimator in (Estimator((MAJORITY,), majority, figures=False), *estimators)
-        for seed in run.seed
-        for tasks in ([tuple(TASKS)] if estimator.joint else [(task,) for task in TASKS])
-    ]
-    for experiment, estimator, seed, tasks in Progress(jobs, "classification", unit="fits"):
-        split = Split.of(data.table, experiment, seed, tasks)
-        subsets = {task: list(_subsets(split, task, native)) for task in tasks}
-        base = {"experiment": experiment, "split": run.split, "text": data.text_setting}
-        base["seed"] = seed
-        if all(
-            results.done(model=model, task=name, **base)
-            for model in estimator.models
-            for task in tasks
-            for name, *_ in subsets[task]
-        ):
+    estimators = (Estimator((MAJORITY,), majority, figures=False), *estimators)
+    jobs = list(product(experiments, estimators, run.seed))
+    for experiment, estimator, seed in Progress(jobs, "classification", unit="fits"):
+        split = Split.of(data.table, experiment, seed)
+        subsets = dict.fromkeys(TASKS, np.ones(len(native), bool))  # rows that are scored
+        if native[split.test].any():
+            subsets["usage_native"] = native
+        base = {"split": run.split, "text": data.text_setting, "seed": seed}
+        keys = [
+            {"experiment": experiment, "task": name, "model": model, **base}
+            for model, name in product(estimator.models, subsets)
+        ]
+        if all(results.done(**key) for key in keys):
             continue
+        mixed = estimator.figures and experiment == "mixed"
         for prediction in estimator.fit(split):
-            mixed = estimator.figures and experiment == "mixed"
-            for task, test, validation in subsets[prediction.task]:
-                row = {**base, "task": task, "model": prediction.model}
-                row = {name: row[name] for name in KEY}
-                scores = _scores(split, prediction, test, validation)
-                results.add(**row, **scores, device=str(device))
+            for name in (prediction.task, f"{prediction.task}_native"):
+                key = {"experiment": experiment, "task": name, "model": prediction.model, **base}
+                if key not in keys:
+                    continue
+                scores = _scores(split, prediction, subsets[name])
+                results.add(**key, **scores, device=str(device))
                 if by_class is not None and mixed and prediction.model == estimator.models[0]:
-                    rows = native if task == "usage_native" else np.ones(len(native), bool)
-                    _add_classes(by_class, row, split, prediction, test, rows)
-                if mixed and task == prediction.task and seed == run.seed[0]:
-                    best = _is_best(results, row, scores["accuracy"])
-                    _draw(run, results.path.stem, split, prediction, best)
+                    for row in _class_scores(split, prediction, subsets[name]):
+                        by_class.add(**key, **row)
+                if mixed and name == prediction.task and seed == run.seed[0]:
+                    _draw(run, results, key, scores["accuracy"], split, prediction)
 
 
 def majority(split: Split) -> Iterator[Prediction]:
@@ -163,13 +157,6 @@ def summary(run: RunConfig, data: Dataset, results: Results) -> str:
     return leaderboard(wide.reset_index(), ["model"], columns, best="mean", baseline=MAJORITY)
 
 
-def model_names(model: str, criterion: str) -> tuple[str, ...]:
-    """The names under which the predictions of `model` stand in the results table."""
-    if criterion == "study":
-        return f"{model} (study criterion)", f"{model} (study criterion, argmax)"
-    return (model,)
-
-
 def file_name(run: RunConfig, *parts: object) -> str:
     """A file name for what a run leaves: `CLIP Fusion`, `HNM->FASHION`, `seed 0` becomes
     `clip_fusion_hnm_to_fashion_seed_0`; runs on the random split never overwrite the others."""
@@ -179,60 +166,52 @@ def file_name(run: RunConfig, *parts: object) -> str:
 
 def identity(run: RunConfig, data: Dataset) -> str:
     """Twelve characters that tell the training data apart from other data, splits, presets."""
-    inputs = [
-        fingerprint(value) if isinstance(value, Path) else value for value in data.inputs.values()
-    ]
+    files = data.inputs.values()
+    inputs = [fingerprint(file) if isinstance(file, Path) else file for file in files]
     text = json.dumps([inputs, run.preset, run.limit, run.split])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _subsets(split: Split, task: str, native: np.ndarray):
-    """Yields (task, positions in the test rows, positions in the validation rows) to score."""
-    yield task, np.arange(len(split.test)), np.arange(len(split.validation))
-    if task == "usage" and native[split.test].any():
-        yield "usage_native", *(np.flatnonzero(native[r]) for r in (split.test, split.validation))
-
-
-def _scores(split: Split, prediction: Prediction, test, validation) -> dict:
-    y = split.targets[prediction.task][0]
+def _scores(split: Split, prediction: Prediction, subset: np.ndarray) -> dict:
+    """The row of results of a prediction, on the test rows in `subset`, a mask over the table."""
+    y, test = split.targets[prediction.task][0], subset[split.test]
+    true = y[split.test[test]]
     proba = None if prediction.proba is None else prediction.proba[test]
-    scores = metrics.classification(y[split.test][test], prediction.classes[test], proba)
+    scores = metrics.classification(true, prediction.classes[test], proba)
     if prediction.validation_proba is not None:
-        known = y[split.validation][validation], prediction.validation_proba[validation]
-        scores |= metrics.automatic(*known, y[split.test][test], proba)
+        validation = subset[split.validation]
+        known = y[split.validation[validation]], prediction.validation_proba[validation]
+        scores |= metrics.automatic(*known, true, proba)
     seconds = round(prediction.fit_seconds, 3)
-    return {"n_train": len(split.train), "n_test": len(test), **scores, "fit_seconds": seconds}
+    return {"n_train": len(split.train), "n_test": len(true), **scores, "fit_seconds": seconds}
 
 
-def _add_classes(by_class: Results, row: dict, split: Split, prediction: Prediction, test, rows):
-    y, classes = split.targets[prediction.task]
-    counts = np.bincount(y[split.train][rows[split.train]], minlength=len(classes))
-    scores = metrics.by_class(y[split.test][test], prediction.classes[test], len(classes))
+def _class_scores(split: Split, prediction: Prediction, subset: np.ndarray) -> Iterator[dict]:
+    (y, classes), test = split.targets[prediction.task], subset[split.test]
+    train, true = split.train[subset[split.train]], y[split.test[test]]
+    counts = np.bincount(y[train], minlength=len(classes))
+    scores = metrics.by_class(true, prediction.classes[test], len(classes))
     for name, count, score in zip(classes, counts, scores, strict=True):
         if score["support"]:
-            by_class.add(**row, **{"class": name}, n_train=count, n_test=len(test), **score)
+            yield {"class": name, "n_train": count, "n_test": len(true), **score}
 
 
-def _is_best(results: Results, row: dict, accuracy: float) -> bool:
-    """Whether all other models in the table are less accurate under the same conditions."""
-    same = [name for name in KEY if name != "model"]
-    rivals = (
-        float(other["accuracy"])
-        for other in results.rows
-        if other["model"] not in (MAJORITY, row["model"])
-        and all(other[name] == str(row[name]) for name in same)
-    )
-    return accuracy > max(rivals, default=-1.0)
-
-
-def _draw(run: RunConfig, stage: str, split: Split, prediction: Prediction, best: bool) -> None:
-    def path(kind, model):
-        return run.paths.figure(f"{stage}/{file_name(run, kind, model, prediction.task)}")
-
+def _draw(run: RunConfig, results: Results, key: dict, accuracy, split, prediction) -> None:
+    """The confusion matrix, if no other model in the table is as accurate or all are asked for."""
     y, classes = split.targets[prediction.task]
-    y = y[split.test]
-    title = f"{prediction.model}: {prediction.task} of {len(y):,} test products"
-    target = path("confusion", prediction.model)
+    y, stage, task, name = y[split.test], results.path.stem, prediction.task, prediction.model
+
+    def path(kind, model):
+        return run.paths.figure(f"{stage}/{file_name(run, kind, model, task)}")
+
+    same = {column: str(value) for column, value in key.items() if column != "model"}
+    rivals = [
+        float(row["accuracy"])
+        for row in results.rows
+        if row["model"] not in (MAJORITY, name) and same.items() <= row.items()
+    ]
+    best, target = accuracy > max(rivals, default=-1.0), path("confusion", name)
+    title = f"{name}: {task} of {len(y):,} test products"
     if best and not run.all_figures:
         for former in target.parent.glob(path("confusion", "MODEL").name.replace("model", "*")):
             former.unlink()
@@ -240,5 +219,4 @@ def _draw(run: RunConfig, stage: str, split: Split, prediction: Prediction, best
         figures.confusion(y, prediction.classes, classes, target, title)
     if run.all_figures and prediction.validation_proba is not None:
         correct = prediction.proba.argmax(axis=1) == y
-        target = path("coverage", prediction.model)
-        figures.coverage(prediction.proba.max(axis=1), correct, target, title)
+        figures.coverage(prediction.proba.max(axis=1), correct, path("coverage", name), title)

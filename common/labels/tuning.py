@@ -1,10 +1,9 @@
 """Search for settings of the classifiers on validation rows; see common/tuning.py.
 
 A trial learns from the training rows of the mixed experiment and is judged by the log loss of the
-validation rows, the mean over the three tasks, after temperature scaling, which every network gets
-anyway. Not by macro-F1: the rarest usages have a handful of validation rows, so that it jumps by
-points with one of them, and a search would follow that noise. The best settings become a default of
-the stage by hand, so that every result can be traced to the code.
+validation rows, the mean over the three tasks, after temperature scaling. Not by macro-F1: the
+rarest usages have a handful of validation rows, and a search would follow that noise. The best
+settings become a default of the stage by hand, so that every result can be traced to the code.
 """
 
 from collections.abc import Callable
@@ -19,8 +18,6 @@ from common.labels.multitask import Model, train
 from common.labels.protocol import Split, identity
 from common.results import Results
 from common.training import predict, torch_device
-
-KEY = ("model", "trial")
 
 
 def search(
@@ -43,7 +40,7 @@ def search(
     study = f"{name} {run.preset} {run.limit or 'all'} {identity(run, data)}"
     path = run.paths.data / "tuning" / f"{stage}.jsonl"
     rows = tuning.search(study, lambda trial: objective(trial, split), trials, path, seed, first)
-    results = Results(run.paths.results(f"{stage}_tuning"), run, data.inputs, KEY)
+    results = Results(run.paths.results(f"{stage}_tuning"), run, data.inputs, ("model", "trial"))
     for trial in rows:
         if not results.done(model=name, trial=trial["trial"]):
             results.add(model=name, **trial)
@@ -81,15 +78,16 @@ def judge(trial, split: Split, logits: dict[str, np.ndarray]) -> float:
     `logits`: {task: (n_validation, n_classes)}, log probabilities up to a constant. The trial
     keeps it, and the means of accuracy and macro-F1.
     """
-    losses, scores = [], []
+    scores = []
     for task, z in logits.items():
         y = split.targets[task][0][split.validation]
         scaled = log_softmax(z / metrics.fit_temperature(z, y), axis=1)
-        losses.append(-scaled[np.arange(len(y)), y].mean())
-        scores.append(metrics.classification(y, z.argmax(axis=1)))
-    loss = float(np.mean(losses))
-    trial.set_user_attr("validation_log_loss", loss)
-    for column in ("accuracy", "f1_macro"):
-        mean = float(np.mean([score[column] for score in scores]))
-        trial.set_user_attr(f"validation_{column}", mean)
-    return loss
+        loss = -scaled[np.arange(len(y)), y].mean()
+        scores.append({"log_loss": loss, **metrics.classification(y, z.argmax(axis=1))})
+    means = {
+        name: float(np.mean([score[name] for score in scores]))
+        for name in ("log_loss", "accuracy", "f1_macro")
+    }
+    for name, mean in means.items():
+        trial.set_user_attr(f"validation_{name}", mean)
+    return means["log_loss"]
