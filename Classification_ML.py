@@ -19,6 +19,8 @@ Writes  <data-dir>/results/Classification_ML.csv, figures/Classification_ML/conf
     python Classification_ML.py --raw-dir PATH --tune 30
 """
 
+from functools import partial
+
 from common import cli, presets
 
 STAGE = "Classification_ML"
@@ -36,8 +38,6 @@ def main():
     cli.tuning_option(group)
     args = cli.parse(parser)
     run = cli.run_config(args)
-
-    from functools import partial
 
     import numpy as np
 

@@ -18,6 +18,8 @@ Writes  <data-dir>/results/Classification_with_CLIP.csv, models/clip_*.safetenso
     python Classification_with_CLIP.py --raw-dir PATH --tune 40          # only look for settings
 """
 
+from functools import partial
+
 from common import cli, presets
 
 STAGE = "Classification_with_CLIP"
@@ -29,8 +31,6 @@ def main():
     cli.classification_options(parser)
     args = cli.parse(parser)
     run = cli.run_config(args)
-
-    from functools import partial
 
     from common import dataset
     from common.labels import clip_fusion

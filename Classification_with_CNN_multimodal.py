@@ -17,6 +17,8 @@ Writes  <data-dir>/results/Classification_with_CNN_multimodal.csv, models/multim
     python Classification_with_CNN_multimodal.py --raw-dir PATH --tune 40         # only settings
 """
 
+from functools import partial
+
 from common import cli, presets
 
 STAGE = "Classification_with_CNN_multimodal"
@@ -28,8 +30,6 @@ def main():
     cli.classification_options(parser, finetune=True)
     args = cli.parse(parser)
     run = cli.run_config(args)
-
-    from functools import partial
 
     from common import dataset
     from common.labels import cnn
