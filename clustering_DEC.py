@@ -49,8 +49,9 @@ def main():
     run = cli.run_config(args)
 
     from common import dataset
-    from common.clusters import dec, figures, methods
+    from common.clusters import dec, methods
     from common.training import torch_device
+    from reports import cluster_figures
 
     data = dataset.load(run)
     train, *_ = dataset.sides(data.table)
@@ -98,7 +99,9 @@ def main():
             for row in methods.describe(data.table, assigned):
                 descriptions.add(method=method, **base, seed=run.seed[0], **row)
         drawn = names if run.all_figures else (names[0], names[-1])
-        figures.draw(run, STAGE, data.table, space, {name: clusters[name] for name in drawn})
+        cluster_figures.draw(
+            run, STAGE, data.table, space, {name: clusters[name] for name in drawn}
+        )
 
     frame = results.frame
     frame = frame[(frame[list(base)] == list(base.values())).all(axis=1)]

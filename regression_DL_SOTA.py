@@ -53,7 +53,7 @@ def main() -> None:
 
     import numpy as np
 
-    from common import figures
+    from common.figures import learning_curves
     from common.prices.features import EXPERIMENTS, load_products
     from common.prices.fit import (
         GROUP_KEY,
@@ -64,6 +64,7 @@ def main() -> None:
         slug,
     )
     from common.prices.recipes import RECIPES
+    from reports import price_figures
 
     dataset = load_products(run, clusters="cluster" in args.experiment)
     results = Results(run.paths.results(STAGE), run, dataset.inputs, ROW_KEY)
@@ -90,13 +91,13 @@ def main() -> None:
         if run.all_figures or (experiment, features, row["seed"], name) == first:
             stem, title = f"{STAGE}/{label}", f"{name}, {experiment}, {features} features"
             usd = tested["price_usd"], fit.usd, tested["dataset_source"]
-            figures.price_parity(*usd, run.paths.figure(f"{stem}_parity"), title)
-            figures.residuals(*usd, run.paths.figure(f"{stem}_residuals"), title)
+            price_figures.price_parity(*usd, run.paths.figure(f"{stem}_parity"), title)
+            price_figures.residuals(*usd, run.paths.figure(f"{stem}_residuals"), title)
             curve = {name: vars(fit.history)}
-            figures.learning_curves(curve, run.paths.figure(f"{stem}_learning"), title)
+            learning_curves(curve, run.paths.figure(f"{stem}_learning"), title)
             if fit.interval:
                 path = run.paths.figure(f"{stem}_ranges")
-                figures.price_ranges(usd[0], *fit.interval, path, title)
+                price_figures.price_ranges(usd[0], *fit.interval, path, title)
         results.add(**row, epochs=fit.history.epochs)
     results.finish(price_leaderboard(results, dataset))
     if groups.rows:

@@ -53,7 +53,6 @@ def main() -> None:
     args = cli.parse(parser)
     run = cli.run_config(args)
 
-    from common import figures
     from common.dataset import sides
     from common.prices.features import EXPERIMENTS, PriceTask, feature_columns, load_products
     from common.prices.fit import (
@@ -66,6 +65,7 @@ def main() -> None:
         slug,
     )
     from common.prices.trees import LIBRARIES, Trees, search
+    from reports import price_figures
 
     dataset = load_products(run, clusters="cluster" in args.experiment and not args.tune)
     if args.tune:
@@ -106,11 +106,11 @@ def main() -> None:
             title = f"{name}, {experiment}, {features} features"
             tested = dataset.table.iloc[task.test]
             usd = tested["price_usd"], fit.usd, tested["dataset_source"]
-            figures.price_parity(*usd, run.paths.figure(f"{STAGE}/{stem}_parity"), title)
-            figures.residuals(*usd, run.paths.figure(f"{STAGE}/{stem}_residuals"), title)
+            price_figures.price_parity(*usd, run.paths.figure(f"{STAGE}/{stem}_parity"), title)
+            price_figures.residuals(*usd, run.paths.figure(f"{STAGE}/{stem}_residuals"), title)
             if isinstance(fit.model, Trees):
                 path = run.paths.figure(f"{STAGE}/{stem}_importances")
-                figures.importances(*fit.model.importances(task.encoder), path, title)
+                price_figures.importances(*fit.model.importances(task.encoder), path, title)
     results.finish(price_leaderboard(results, dataset))
 
 

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from common import figures
-from common.clusters import figures as cluster_figures
+from reports import cluster_figures, price_figures
 
 RNG = np.random.default_rng(0)
 TRUE = np.exp(RNG.normal(3, 0.7, 80))
@@ -24,7 +24,7 @@ def looks_drawn(path):
     return pixels
 
 
-@pytest.mark.parametrize("draw", [figures.price_parity, figures.residuals])
+@pytest.mark.parametrize("draw", [price_figures.price_parity, price_figures.residuals])
 def test_price_figures_take_a_price_of_zero_and_one_source(tmp_path, draw):
     path = tmp_path / "made" / "figure.png"
     assert draw(TRUE, PRED, SOURCE, path, "both sources") == path
@@ -38,15 +38,15 @@ def test_price_figures_take_a_price_of_zero_and_one_source(tmp_path, draw):
 
 def test_ranges_take_few_products_and_an_end_at_zero(tmp_path):
     path = tmp_path / "figure.png"
-    figures.price_ranges(TRUE[:7], np.zeros(7), PRED[:7] * 1.4, path, "few")
+    price_figures.price_ranges(TRUE[:7], np.zeros(7), PRED[:7] * 1.4, path, "few")
     looks_drawn(path)
 
 
 def test_price_parity_shows_an_exact_prediction_on_the_diagonal(tmp_path):
     exact = tmp_path / "a" / "exact.png"
     wrong = tmp_path / "b" / "wrong.png"
-    figures.price_parity(TRUE, TRUE, SOURCE, exact, "t")
-    figures.price_parity(TRUE, TRUE[::-1], SOURCE, wrong, "t")
+    price_figures.price_parity(TRUE, TRUE, SOURCE, exact, "t")
+    price_figures.price_parity(TRUE, TRUE[::-1], SOURCE, wrong, "t")
     with Image.open(exact) as a, Image.open(wrong) as b:
         blue = [(np.asarray(i.convert("RGB"), int) @ [-1, 0, 1] > 60).sum() for i in (a, b)]
     # Points that lie on one line cover each other more than points that are scattered.
@@ -72,16 +72,16 @@ def test_confusion_leaves_room_for_classes_that_never_occur(tmp_path):
 
 def test_importances_keep_the_largest(tmp_path):
     path = tmp_path / "figure.png"
-    figures.importances([f"feature {i}" for i in range(60)], np.arange(60.0), path, "gain")
+    price_figures.importances([f"feature {i}" for i in range(60)], np.arange(60.0), path, "gain")
     looks_drawn(path)
-    figures.importances(["only"], [0.0], path, "nothing mattered")
+    price_figures.importances(["only"], [0.0], path, "nothing mattered")
     assert path.stat().st_size > 0
 
 
 def test_the_same_figure_twice_is_the_same_file(tmp_path):
     first, second = tmp_path / "1.png", tmp_path / "2.png"
     for path in (first, second):
-        figures.residuals(TRUE, PRED, SOURCE, path, "t")
+        price_figures.residuals(TRUE, PRED, SOURCE, path, "t")
     assert first.read_bytes() == second.read_bytes()
 
 

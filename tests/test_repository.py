@@ -22,7 +22,7 @@ DOORS = {
     "reports": {"common", "attributes", "pricing", "sample"},
     "bench": {"common", "attributes", "pricing", "sample"},
 }
-STAGE = {"common", "attributes", "pricing"}
+STAGE = {"common", "attributes", "pricing", "reports"}  # of reports the figures
 PACKAGES = tuple(DOORS)
 MODULES = sorted(path for name in PACKAGES for path in (ROOT / name).rglob("*.py"))
 SCRIPTS = sorted(ROOT.glob("*.py"))
