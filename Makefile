@@ -35,7 +35,7 @@ endif
 
 demo: setup
 	@echo "== sample catalogue"; $(RUN) -m sample
-	@echo "== 1  product table and attributes"; $(RUN) Use_LLM_for_preprocess.py $(SAMPLE) --llm-limit 32
+	@echo "== 1  product table and attributes"; $(RUN) Use_LLM_for_preprocess.py $(SAMPLE) --llm-limit 16
 	@echo "== 2  clusters"; $(RUN) clustering_DEC.py $(SAMPLE)
 	@echo "== 3a classical classifiers"; $(RUN) Classification_ML.py $(SAMPLE)
 	@echo "== 3b CNN"; $(RUN) Classification_with_CNN.py $(SAMPLE)
@@ -45,7 +45,6 @@ demo: setup
 	@echo "== 4b prices: networks"; $(RUN) regression_DL_SOTA.py $(SAMPLE)
 	@echo "== attributes imputed"; $(RUN) -m attributes.impute $(SAMPLE)
 	@echo "== listings calibrated"; $(RUN) -m pricing.calibrate $(SAMPLE)
-	@echo "== listings measured"; $(RUN) -m experiments.listing_pricing $(SAMPLE)
 	@echo "== report"; $(RUN) -m reports $(SAMPLE)
 	@echo "== 5  one listing"
 	@$(RUN) predict_price.py $(SAMPLE) --text "Black leather boots, worn twice"

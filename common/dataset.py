@@ -1,6 +1,7 @@
 """The table and its embeddings as a stage wants them: aligned rows, labels, sides of the split."""
 
 import json
+import logging
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from common.embed import embeddings
 from common.merge import splits, taxonomy
 from common.presets import embed_command
 from common.product_table import read_table
+
+log = logging.getLogger(__name__)
 
 # The study's three experiments: train on one source and test on the other, or mix both.
 EXPERIMENTS = ("HNM->FASHION", "FASHION->HNM", "mixed")
@@ -60,7 +63,8 @@ def load(run: RunConfig, embed_anew: bool = False) -> Dataset:
         )
     readable = ~np.isnan(image[:, 0])
     if not readable.all():
-        print(f"{(~readable).sum()} products set aside: their image cannot be decoded", flush=True)
+        # Said aloud when the embeddings were made.
+        log.info("%d products set aside: their image cannot be decoded", (~readable).sum())
     rows = np.flatnonzero(readable)
     if run.limit and run.limit < len(rows):
         rows = np.sort(np.random.default_rng(0).choice(rows, run.limit, replace=False))

@@ -222,7 +222,7 @@ def test_only_what_changed_is_computed_again(made, copied, counted):
     assert counted == {"images": 0, "texts": 0}
 
 
-def test_broken_pictures_are_set_aside_by_name(copied):
+def test_broken_pictures_are_set_aside_by_name(copied, capsys):
     run, table = copied
     folder = run.paths.raw / "images"
     whole = (folder / "0.jpg").read_bytes()
@@ -245,6 +245,7 @@ def test_broken_pictures_are_set_aside_by_name(copied):
     ):
         assert word in reason
     assert manifest(run.paths.img_emb)["set_aside"] == 5
+    assert f"5 of {len(table)} products set aside" in capsys.readouterr().out
 
     # Put right, it comes back.
     (folder / "0.jpg").write_bytes(whole)

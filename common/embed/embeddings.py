@@ -72,6 +72,12 @@ def ensure(run: RunConfig, table: pd.DataFrame, force: bool = False) -> tuple[Pa
             f"none of the {len(table)} pictures under {run.paths.raw} can be decoded; "
             f"the reasons are in {set_aside}"
         )
+    if reasons:
+        print(
+            f"{len(reasons)} of {len(table)} products set aside: their image cannot be decoded, "
+            f"for the reasons in {set_aside}",
+            flush=True,
+        )
     if truncated:
         tokens = f"the {clip.tokenizer.context_length} tokens that the model reads"
         print(f"{truncated} of {len(texts)} texts are longer than {tokens}, so cut", flush=True)
