@@ -44,7 +44,7 @@ def test_labels_follow_the_taxonomy_and_refuse_strangers(table):
         dataset.labels(table, "gender")
 
 
-def test_embeddings_are_made_by_a_command_of_their_own(tmp_path, monkeypatch, capsys):
+def test_embeddings_are_made_by_a_command_of_their_own(tmp_path, monkeypatch, capsys, caplog):
     image = np.ones((5, 8), np.float32)
     image[3] = np.nan  # a picture that cannot be decoded
     calls = []
@@ -58,11 +58,12 @@ def test_embeddings_are_made_by_a_command_of_their_own(tmp_path, monkeypatch, ca
 
     (tmp_path / "dataset_with_llm.csv").write_text("product_key\n" + "\n".join("abcde") + "\n")
     monkeypatch.setattr(dataset.embeddings, "ensure", ensure)
-    flags = ["--data-dir", str(tmp_path), "--clip", "mine", "--limit", "2", "--force"]
+    flags = ["--data-dir", str(tmp_path), "--clip", "mine", "--limit", "2", "--force", "--verbose"]
     monkeypatch.setattr("sys.argv", ["common.embed", *flags])
     main()
     ((run, rows, force),) = calls
     assert (run.clip, rows, force) == ("mine", 5, True)
+    assert "1 products set aside: their image cannot be decoded" in caplog.messages
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].startswith("4 products embedded in 8 dimensions")
     loaded = dataset.load(replace(run, limit=2))
