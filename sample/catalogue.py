@@ -19,10 +19,12 @@ from common.artifacts import FASHION_FOLDER, HNM_FOLDER, StageError
 from sample import products as formula
 from sample.layout_fashion import write_fashion
 from sample.layout_hnm import write_hnm
+from sample.listings import draw_listings, listing_report, listing_truth, write_listings
 from sample.pictures import save
 from sample.products import Product, invent
 
-TRUTH, TRUTH_TABLE = "truth.json", "truth.csv"
+TRUTH, TRUTH_TABLE, LISTING_TRUTH = "truth.json", "truth.csv", "truth_listings.csv"
+LISTINGS_FOLDER = "listings"
 SOURCES = ("HNM", "FASHION")
 
 # What real downloads have, by source: case -> what the pipeline is to make of it.
@@ -124,16 +126,26 @@ def _r2(true: pd.Series, predicted: pd.Series) -> float:
 # --- the write ---------------------------------------------------------------------------------
 
 
-def write(out: str | Path, count: int = 600, seed: int = 0, workers: int | None = None) -> bool:
+def write(
+    out: str | Path,
+    count: int = 600,
+    seed: int = 0,
+    workers: int | None = None,
+    listings: int | None = None,
+) -> bool:
     """Writes the catalogue to the folder `out`, whole or not at all.
 
-    Returns False when it already lies there, made by this code with these settings. A folder
-    that holds anything but a sample catalogue is never touched (StageError).
+    `count` products, and about `listings` second-hand listings of them: twice as many if None,
+    none if 0. Returns False when it already lies there, made by this code with these settings. A
+    folder that holds anything but a sample catalogue is never touched (StageError).
     """
     out = Path(out)
     if count < FEWEST:
         raise StageError(f"--products {count}: the planted cases need at least {FEWEST}")
-    settings = {"products": count, "seed": seed, "recipe": _recipe()}
+    listings = 2 * count if listings is None else listings
+    if 0 < listings < FEWEST:
+        raise StageError(f"--listings {listings}: the planted cases need at least {FEWEST}, or 0")
+    settings = {"products": count, "listings": listings, "seed": seed, "recipe": _recipe()}
     if (out / TRUTH).exists():
         if json.loads((out / TRUTH).read_text("utf-8"))["settings"] == settings:
             return False
@@ -165,6 +177,11 @@ def _write_into(folder: Path, by_source: dict[str, list[Product]], settings: dic
         path.mkdir(parents=True)
     pictures = write_hnm(by_source["HNM"], hnm, settings["seed"])
     pictures += write_fashion(by_source["FASHION"], fashion, settings["seed"])
+    if settings["listings"]:
+        products = by_source["HNM"] + by_source["FASHION"]
+        listings = draw_listings(products, settings["listings"], settings["seed"])
+        (folder / LISTINGS_FOLDER).mkdir()
+        pictures += write_listings(listings, folder / LISTINGS_FOLDER, settings["seed"])
     for path in {picture.path.parent for picture in pictures}:
         path.mkdir(parents=True)
     with ProcessPoolExecutor(
@@ -190,6 +207,10 @@ def _write_into(folder: Path, by_source: dict[str, list[Product]], settings: dic
         "planted": planted,
         "formula": {part: getattr(formula, part) for part in parts},
     }
+    if settings["listings"]:
+        truth = listing_truth(listings)
+        truth.to_csv(folder / LISTING_TRUTH, index=False, lineterminator="\n")
+        report["listings"] = listing_report(truth)
     (folder / TRUTH).write_text(json.dumps(report, indent=1) + "\n", "utf-8")
 
 

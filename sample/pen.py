@@ -31,7 +31,8 @@ class Look:
     gender: str
     usage: str
     sleeve: str  # none, short, long
-    studio: str  # HNM: laid flat on off-white; FASHION: cut out on white, half of it worn
+    # HNM: laid flat on off-white; FASHION: cut out on white, half of it worn; PHONE: on a floor
+    studio: str
 
 
 def points(path: Path) -> list[Point]:
@@ -72,7 +73,7 @@ class Pen:
         self.broad = {"Women": 0.9, "Girls": 0.92, "Men": 1.06}.get(look.gender, 1.0)
         self.worn = look.studio == "FASHION" and not child and rng.random() < 0.5
         self.stretch = (UNIT * 1.1, UNIT * 0.9) if child else (UNIT, UNIT)
-        self.turn = np.deg2rad(rng.normal(0, 3.0))
+        self.turn = np.deg2rad(rng.normal(0, 9.0 if look.studio == "PHONE" else 3.0))
         self.flip = -1 if rng.random() < 0.5 else 1
         self.sheet = Image.new("RGBA", SHEET)
         self.draw = ImageDraw.Draw(self.sheet)

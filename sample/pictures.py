@@ -12,6 +12,11 @@ from sample.garments import draw_garment
 from sample.pen import SKIN, Look, Pen, shade
 from sample.products import COLOURS, Product
 
+# What a garment lies on: paper of a studio; a seller's floor, carpet, bed.
+GROUND = {
+    "HNM": [(246, 246, 244), (240, 239, 236), (228, 228, 226)],
+    "PHONE": [(176, 140, 104), (128, 126, 132), (206, 200, 190), (150, 160, 172)],
+}
 TEXTURE = dict.fromkeys(("leather", "faux leather", "rubber"), "glossy") | {
     **dict.fromkeys(("silk", "nylon"), "shiny"),
     "canvas": "canvas",
@@ -30,7 +35,7 @@ class Picture:
     seed: tuple[int, ...]
 
 
-def _look(product: Product, colour: str) -> Look:
+def look_of(product: Product, colour: str) -> Look:
     denim = product.pattern == "denim"
     woven = {"Knitwear": "knit"}.get(product.kind.category) or TEXTURE.get(product.material)
     return Look(
@@ -55,7 +60,7 @@ def pictures_of(
         if product.case == "no_image" or (first and product.case == "first_colour_without_image"):
             continue
         damage = product.case if product.case in ("truncated", "greyscale", "cmyk") else ""
-        yield Picture(path, _look(product, colour), size, damage, (seed, int(path.stem)))
+        yield Picture(path, look_of(product, colour), size, damage, (seed, int(path.stem)))
 
 
 def mannequin(pen: Pen) -> None:
@@ -103,14 +108,14 @@ def motif(pen: Pen) -> None:
 
 
 def background(look: Look, size: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """Off-white paper under a lamp (HNM) or plain cut-out white (FASHION); float32 RGB."""
+    """Paper or floor under a lamp (HNM, PHONE), plain cut-out white (FASHION); float32 RGB."""
     if look.studio == "FASHION":
         return np.full((size[1], size[0], 3), 255, np.float32)
     x = np.linspace(0, 1, size[0], dtype=np.float32)[None, :]
     y = np.linspace(0, 1, size[1], dtype=np.float32)[:, None]
     lamp = 14 * ((x - rng.uniform(0.2, 0.8)) ** 2 + (y - rng.uniform(0.1, 0.6)) ** 2)
     grain = rng.standard_normal((size[1], size[0]), dtype=np.float32)
-    paper = np.array(rng.choice([(246, 246, 244), (240, 239, 236), (228, 228, 226)]), np.float32)
+    paper = np.array(rng.choice(GROUND[look.studio]), np.float32)
     return paper + (grain - lamp)[..., None]
 
 
@@ -133,11 +138,12 @@ def draw(look: Look, size: tuple[int, int], rng: np.random.Generator) -> Image.I
     pixels = background(look, size, rng)
     shadow = layer.getchannel("A").filter(ImageFilter.GaussianBlur(size[0] / 45))
     drop = (round(size[1] * 0.012), round(size[0] * rng.uniform(-0.02, 0.02)))
-    depth = 60 if look.studio == "HNM" else 14
+    depth = 14 if look.studio == "FASHION" else 60
     pixels -= np.roll(np.asarray(shadow, np.float32), drop, (0, 1))[..., None] / 255 * depth
     picture = Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
     picture.paste(layer, mask=layer)
-    exposure = rng.uniform(0.94, 1.04) if look.studio == "HNM" else rng.uniform(0.98, 1.03)
+    light = {"HNM": (0.94, 1.04), "FASHION": (0.98, 1.03), "PHONE": (0.6, 1.1)}
+    exposure = rng.uniform(*light[look.studio])
     return picture.point(lambda value: min(255, int(value * exposure)))
 
 

@@ -14,6 +14,7 @@ from shell import ROOT
 from common.artifacts import FASHION_FOLDER, HNM_FOLDER, StageError
 from common.merge import taxonomy
 from sample import catalogue as sample
+from sample import listings as resale
 from sample import products as formula
 from sample.garments import SILHOUETTES
 from sample.kinds import KINDS
@@ -26,6 +27,12 @@ from sample.pictures import draw, pictures_of
 def drawn():
     """The default catalogue's products, not written."""
     return sample.catalogue(600, 0)
+
+
+@pytest.fixture(scope="module")
+def listings(drawn):
+    """The default catalogue's listings by platform, not written."""
+    return resale.draw_listings(drawn["HNM"] + drawn["FASHION"], 1200, 0)
 
 
 @pytest.fixture(scope="module")
@@ -281,6 +288,144 @@ def test_ceiling_is_recorded_and_follows_the_rows(merged, sample_raw, truth):
     assert sample.ceiling_r2(sample_raw, test)["r2"] != whole["r2"]
     with pytest.raises(StageError, match=r"truth\.csv is missing"):
         sample.ceiling_r2(sample_raw / HNM_FOLDER)
+
+
+# --- second-hand listings ----------------------------------------------------------------------
+
+
+def listing_files(raw):
+    paths = sorted((raw / "listings").glob("*.csv"))
+    return {path.stem: pd.read_csv(path, dtype=str, keep_default_na=False) for path in paths}
+
+
+def test_listings_have_the_columns_of_the_real_ones(shared_data, sample_raw):
+    with (shared_data / "listings" / "listings.csv").open() as real:
+        columns = real.readline().rstrip("\n").split(",")
+    files = listing_files(sample_raw)
+    assert files.keys() == resale.PLATFORMS.keys()
+    for platform, table in files.items():
+        assert table.columns.tolist() == columns
+        assert set(table["source"]) == {platform}
+
+
+def test_platforms_differ_in_language_currency_and_condition_words(listings):
+    assert {about["language"] for about in resale.PLATFORMS.values()} == {"en", "ko"}
+    for platform, rows in listings.items():
+        about = resale.PLATFORMS[platform]
+        rows = [row for row in rows if not row.case]
+        assert len(rows) > 380
+        assert {row.condition for row in rows} == set(resale.DEPRECIATION)
+        words = {row.fields["condition_raw"] for row in rows}
+        assert words == {*about["condition"].values(), ""}
+        assert {row.fields["currency"] for row in rows} == {about["currency"]}
+        sold = {row.fields["price_kind"] for row in rows}
+        assert sold == ({"asked", "sold"} if about["sold"] else {"asked"})
+        hangul = [bool(re.search("[가-힣]", row.fields["description"])) for row in rows]
+        assert all(hangul) if about["language"] == "ko" else not any(hangul)
+
+
+def test_every_listing_case_is_planted_once_a_platform(truth):
+    planted = truth["listings"]["planted"]
+    assert planted.keys() == resale.CASES.keys()
+    for case, entry in planted.items():
+        platforms = [listing_id.split("-")[0] for listing_id in entry["listing_ids"]]
+        expected = 2 if case == "relisted" else 1
+        assert platforms == [p for p in resale.PLATFORMS for _ in range(expected)], case
+
+
+def test_planted_listings_are_what_they_say(truth, sample_raw):
+    table = pd.concat(listing_files(sample_raw).values(), ignore_index=True)
+    planted = truth["listings"]["planted"]
+
+    def rows(case):
+        return table[table["listing_id"].isin(planted[case]["listing_ids"])]
+
+    assert set(rows("no_price")["price"]) == {""}
+    assert set(rows("zero_price")["price"]) == {"0"}
+    assert set(rows("unknown_currency")["currency"]) == {"XTS"}
+    assert len(rows("duplicate")) == 6
+    assert len(rows("duplicate").drop_duplicates()) == 3
+    relisted = rows("relisted")
+    assert len(relisted) == relisted["listing_id"].nunique() == 6
+    assert relisted["price"].nunique() == 6
+    assert relisted["title"].nunique() == relisted["description"].nunique() == 3
+    for row in rows("price_in_text").itertuples():
+        assert row.price in row.description.replace(",", "")
+    assert (rows("title_only")[["description", "brand", "condition_raw"]] == "").all(axis=None)
+    medians = table["price"].replace("", "0").astype(float).groupby(table["source"]).median()
+    outliers = rows("outlier").set_index("source")["price"].astype(float)
+    assert (outliers / medians > 50).all()
+    photos = sample_raw / "listings"
+    assert not any((photos / image).exists() for image in rows("missing_photo")["image"])
+    others = table[~table["listing_id"].isin(planted["missing_photo"]["listing_ids"])]
+    images = others.loc[others["image"] != "", "image"]
+    assert len(images) > 10
+    assert all(Image.open(photos / image).size == resale.PHOTO_SIZE for image in images)
+
+
+def test_listing_price_is_the_formula_and_its_noise(listings):
+    for platform, rows in listings.items():
+        step = (
+            resale.PLATFORMS[platform]["step"] * resale.USD[resale.PLATFORMS[platform]["currency"]]
+        )
+        for row in rows:
+            if row.case == "relisted":
+                continue
+            factor = resale.DEPRECIATION[row.condition] * resale.LEVEL[platform]
+            meant = row.product.observed_usd * factor * (resale.SOLD if row.sold else 1)
+            reach = np.exp(2 * resale.NOISE)
+            assert meant / reach - step <= row.price_usd <= meant * reach + step
+            assert row.price_usd > 0
+
+
+def test_ingredients_of_a_listing_price_stand_in_its_words(listings):
+    for platform, rows in listings.items():
+        language = resale._TABLES[resale.PLATFORMS[platform]["language"]]
+        for row in rows:
+            if row.case == "title_only":
+                continue
+            text = " ".join(row.fields.values()).lower()
+            product = row.product
+            names = {product.brand, language.get("brand", {}).get(product.brand, product.brand)}
+            assert any(name.lower() in text for name in names)
+            assert language.get("material", {}).get(product.material, product.material) in text
+            assert language["gender"][product.gender].lower().rstrip("s") in text or (
+                product.words.whom in text
+            )
+            stated = row.fields["condition_raw"] or any(
+                phrase in row.fields["description"]
+                for phrase in language["condition"][row.condition]
+            )
+            assert stated
+
+
+def test_what_the_words_say_recovers_the_steps_and_comes_near_the_ceiling(listings):
+    """Least squares on the ingredients: steps within 0.08 in log, R2 within 0.08 of the ceiling."""
+    table = resale.listing_truth(listings)
+    report = resale.listing_report(table)
+    table = table[table["case"] == ""].reset_index(drop=True)
+    names = ["platform", "category", "brand", "material", "gender", "condition", "price_kind"]
+    ingredients = pd.get_dummies(table[names]).astype(float)
+    log_price = np.log(table["observed_usd"])
+    weights = pd.Series(np.linalg.lstsq(ingredients, log_price, rcond=None)[0], ingredients.columns)
+    for condition, share in report["steps"].items():
+        step = weights[f"condition_{condition}"] - weights["condition_very good"]
+        assert abs(step - np.log1p(share)) < 0.08, condition
+    sold = weights["price_kind_sold"] - weights["price_kind_asked"]
+    assert abs(sold - np.log(resale.SOLD)) < 0.08
+    for platform, mask in table.groupby("platform").groups.items():
+        residual, y = (log_price - ingredients @ weights)[mask], log_price[mask]
+        r2 = 1 - (residual**2).sum() / ((y - y.mean()) ** 2).sum()
+        assert abs(r2 - report["ceiling"][platform]) < 0.08
+        assert 0.75 < report["ceiling"][platform] < 0.95
+
+
+def test_a_catalogue_without_listings(tmp_path):
+    sample.write(tmp_path / "raw", 120, 0, listings=0)
+    assert not (tmp_path / "raw" / "listings").exists()
+    assert "listings" not in json.loads((tmp_path / "raw" / "truth.json").read_text("utf-8"))
+    with pytest.raises(StageError, match="at least 120, or 0"):
+        sample.write(tmp_path / "few", 120, 0, listings=20)
 
 
 # --- pictures ----------------------------------------------------------------------------------
