@@ -21,18 +21,21 @@ _WORD = re.compile(r"[^\W_]+")
 _APOSTROPHE = re.compile(r"(?<=\w)['’‘`´ʼ](?=\w)")
 _CLAUSE_END = re.compile(r"[,;:!?()\[\]\n|•·/]|\.\s")
 _SENTENCE_END = re.compile(r"[;!?\n]|\.\s")
-_SCRIPTS = re.compile(r"[가-힣]+|[ァ-ヿ]+|[ぁ-ゟ]+|[一-鿿]+|[^가-힣ァ-ヿぁ-ゟ一-鿿]+")
+_RUN = re.compile(r"[가-힣]+|[ァ-ヿ]+|[ぁ-ゟ]+|[一-鿿]+|[^\W_가-힣ァ-ヿぁ-ゟ一-鿿]+")
 # A Hangul or Katakana name may have a particle or the item written against it, 나이키신발.
 _UNSPACED = re.compile(r"[가-힣ァ-ヿ]")
 
 
 def _fold(text: str) -> str:
     """NFKC, lower case, Latin letters without accents; Hangul and Kana stay whole."""
+    if text.isascii():
+        return text.lower()
     text = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
     text = re.sub("[\u0300-\u036f]", "", text)
     return unicodedata.normalize("NFC", text).translate(_LETTERS)
 
 
+@lru_cache(maxsize=500_000)
 def _bare(name: str) -> str:
     return "".join(_WORD.findall(_fold(name)))
 
@@ -89,7 +92,7 @@ def known_brands(stated: Iterable[str], texts: Iterable[str], least: int = 2) ->
     stated_by, said, right = Counter(keys), Counter(), Counter()
     for key, text in zip(keys, texts, strict=True):
         if key and key != UNBRANDED:
-            for word in {brand_key(word.text) for word in _tokens(text)}:
+            for word in set(words(text)):
                 said[word] += 1
                 right[word] += word == key
     known = {key: _NAMES[key] for key in _NAMES if key != UNBRANDED}
@@ -108,11 +111,14 @@ class _Token(NamedTuple):
 
 def _tokens(text: str) -> list[_Token]:
     """Words, split where the script changes; ``levi's`` is one word."""
-    return [
-        _Token(run.group(), word.start() + run.start(), word.start() + run.end())
-        for word in _WORD.finditer(_APOSTROPHE.sub("", unicodedata.normalize("NFKC", text)))
-        for run in _SCRIPTS.finditer(word.group())
-    ]
+    plain = _APOSTROPHE.sub("", unicodedata.normalize("NFKC", text))
+    return [_Token(run.group(), *run.span()) for run in _RUN.finditer(plain)]
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, folded as keys are, split where the script changes; brands by key."""
+    plain = _APOSTROPHE.sub("", unicodedata.normalize("NFKC", text))
+    return [_ALIASES.get(bare, bare) for bare in map(_bare, _RUN.findall(plain))]
 
 
 def find_brand(text: str, known: Mapping[str, str]) -> str:
