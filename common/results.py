@@ -15,8 +15,8 @@ log = logging.getLogger(__name__)
 class Results:
     """The results table of a stage, one row per experiment, model and seed; resumable.
 
-    Rows are written as they arrive. A later run with the same inputs and settings finds them
-    (:meth:`done`) and computes only what is missing; otherwise the table starts anew.
+    A later run with the same inputs and settings computes only what is missing (:meth:`done`);
+    otherwise the table starts anew.
 
     Parameters: ``key`` names the columns that identify a row; ``inputs`` and ``settings`` are
     as in :func:`record`. The preset and ``--limit`` always count as settings.

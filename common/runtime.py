@@ -32,8 +32,7 @@ def cpu_count() -> int:
 def keep_memory() -> None:
     """Lets the C library keep what was freed, instead of handing it back to the system.
 
-    Otherwise every array above 32 MB is mapped anew and its pages faulted in: more than half of
-    the time of a pass through EfficientNet. Does nothing where the C library is not glibc.
+    Mapping arrays anew takes half of a pass through EfficientNet. Elsewhere than glibc no effect.
     """
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
     if hasattr(library, "mallopt"):

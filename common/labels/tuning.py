@@ -1,9 +1,8 @@
 """Search for settings of the classifiers on validation rows; see common/tuning.py.
 
 A trial learns from the training rows of the mixed experiment and is judged by the log loss of the
-validation rows, the mean over the three tasks, after temperature scaling. Not by macro-F1: the
-rarest usages have a handful of validation rows, and a search would follow that noise. The best
-settings become a default of the stage by hand, so that every result can be traced to the code.
+validation rows after temperature scaling, the mean over tasks (the rarest usages have too few rows
+for macro-F1). The best settings become a default by hand, so that results trace to the code.
 """
 
 from collections.abc import Callable
@@ -50,10 +49,7 @@ def search(
 def network_objective(
     device_name: str, suggest: Callable[[object], Model], criterion: str
 ) -> Callable[[object, Split], float]:
-    """An objective for `search`; `suggest` builds a model with the settings of an Optuna trial.
-
-    Where a network also predicts for listings that lack a part, half of the value is theirs.
-    """
+    """An objective for `search` of what `suggest` builds; listings that lack a part are half."""
     if criterion != "cross-entropy":
         raise StageError("--tune judges probabilities: leave out --criterion study")
     device = torch_device(device_name)

@@ -1,10 +1,9 @@
 """Leakage audit: does a text give its own price away, do the sides of the split share products?
 
-A text leaks by an amount of money in any wording ("Rs. 1,899", "$20", "50% OFF"), or by the
-row's own price as a number, in each currency and format that the price has been through (USD,
-EUR, rupees, H&M's scaled value). :func:`without_prices` removes both, and :func:`audit` proves
-on every run that none is left. The study's text fails it by construction: its `price` is the
-target in 83 % of the Fashion products.
+A text leaks by an amount of money in any wording ("Rs. 1,899", "30만원", "50% OFF"), or by the
+row's own price as a number, in each currency and format that it has been through (USD, EUR, rupees,
+H&M's scaled value). :func:`without_prices` removes both; :func:`audit` proves on every run that
+none is left. The study's text fails it: it holds the target of 83 % of the Fashion products.
 """
 
 import re
@@ -16,14 +15,24 @@ from common.artifacts import StageError
 from common.merge.currency import EUR_TO_USD, HNM_TO_EUR, INR_TO_USD
 
 _AMOUNT = r"\d+(?:[.,]\d+)*"
-_CURRENCY = r"(?:rs\.?|inr|usd|us\$|eur|euros?|gbp|mrp|rupees?|dollars?|[$€£₹])"
+_SPACED = rf"(?:\d{{1,3}}(?:[ \u00a0\u202f]\d{{3}})+(?!\d)(?:,\d+)?|{_AMOUNT})"  # 1 299,00
+_CODE = (
+    r"(?:rs\.?|inr|usd|us\$|eur|euros?|gbp|mrp|rupees?|dollars?|cad|aud|chf|krw|jpy|czk|kč|kc|pln"
+    r"|zł|zl|sek|nok|dkk|kr)"
+)
+_SIGN = r"[$€£₹₩¥]"
 MONEY = re.compile(
     rf"""
     (?<!\w)(?:list(?:ed)?\s+|selling\s+|discounted\s+)?(?:price|m\.?r\.?p\.?)\b\s*
-        (?:(?:is|of|at|just|only|[:=\-])\s*)*{_CURRENCY}?\s*{_AMOUNT}(?:\s*{_CURRENCY})?(?:/-)?
-    | (?<!\w){_CURRENCY}\s*:?\s*{_AMOUNT}(?:\s*/-)?     # Rs. 1,899   $20   EUR 9.99   Rs 999/-
-    | (?<![\w.,]){_AMOUNT}\s*(?:{_CURRENCY}(?!\w)|/-)  # 20 USD   1899 rupees   999/-
-    | (?<![\w.,])\d+(?:\.\d\d)?:-                       # 19.99:- (H&M)
+        (?:(?:is|of|at|just|only|[:=\-])\s*)*(?:{_CODE}|{_SIGN})?\s*{_AMOUNT}
+        (?:\s*(?:{_CODE}|{_SIGN}))?(?:/-)?
+    | (?:(?<!\w){_CODE}|{_SIGN})\s*:?\s*{_SPACED}(?:\s*/-|\s?k\b)?  # Rs. 1,899   $20   Rs 999/-
+    | (?<![\w.,]){_SPACED}\s*(?:{_CODE}(?!\w)|/-)  # 20 USD   1 899 Kč   999/-
+    | (?<![A-Za-z\d.,]){_SPACED}\s*{_SIGN}         # 20€
+    | (?<![\w.,])(?:\d+(?:\.\d\d)?:-|\d+[.,]-)   # 19.99:- (H&M)   20,-    12,000원   1万2000円
+    | (?<![A-Za-z\d.,]){_AMOUNT}\s*(?:[백천]?만\s*(?:\d+\s*천?\s*)?원|[천백]\s*원
+        |만(?=\s|$|[^\w]|에|정도|대|이상|부터|으로|넘|짜리)|원(?=\s|$|[^\w]|에|입|짜|대|이|정|부)
+        |万?\s?(?:\d+\s*)?円|万(?!\w))
     | (?<!\w)(?:up\s?to\s+|flat\s+)?{_AMOUNT}\s*(?:%|percent)\s*(?:off|discount)\b
     """,
     re.IGNORECASE | re.VERBOSE,
@@ -81,11 +90,9 @@ def audit(table: pd.DataFrame, text: str = "clean", split: str = "grouped") -> d
     """Counts what leaks; clean text and the grouped split must leak nothing.
 
     Returns ``rows``, ``own price``, ``amount of money`` (rows), ``products``, ``groups`` and
-    ``texts`` on more than one side. Raises StageError for a leak in clean text or across a
-    grouped split; the study's text and its random split are only counted.
+    ``texts`` on more than one side. The study's text and random split are only counted.
     """
-    leaky = leaky_rows(table)
-    report = {"rows": len(table)}
+    leaky, report = leaky_rows(table), {"rows": len(table)}
     report |= {name: int((leaky == name).sum()) for name in ("own price", "amount of money")}
     texts = (table["title"] + ". " + table["description"]).str.lower()
     keys = {"products": table["product_key"], "groups": table["group"], "texts": texts}

@@ -61,9 +61,9 @@ def article_prices(path: Path, statistic: str = "median") -> tuple[pd.DataFrame,
 
     The full price of a product is the 0.9 quantile of all transactions of its variants;
     transactions below half of it are clearance and do not count. ``statistic`` of the rest:
-    ``median``, ``mean``, ``mode`` (most frequent price, the higher of two) or ``high`` (the
-    full price itself). Returns the frame ``article_id, price`` (scaled, as in the file) and the
-    number of transactions by what became of them; the numbers add up to the rows of the file.
+    ``median``, ``mean``, ``mode`` (most frequent, the higher of two) or ``high`` (the full price).
+    Returns the frame ``article_id, price`` (scaled, as in the file) and the number of transactions
+    by what became of them, which add up to the rows of the file.
     """
     if statistic not in STATISTICS:
         raise ValueError(f"statistic {statistic!r} is none of {', '.join(STATISTICS)}")

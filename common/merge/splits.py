@@ -1,11 +1,9 @@
 """The train/validation/test split of every stage: grouped, stratified, seeded; 64 / 16 / 20 %.
 
-Rows that are one product must lie on one side, or a model is scored on what it has seen. Two
-rows of a source are one product when they share the product code, the display name but for its
-colour words ("Arrow Men Blue Shirt", "Arrow Men White Shirts"), or the whole description. A
-group is a connected component of these links. Boilerplate, such as a washing instruction under
-dozens of unrelated names, links nothing: in the full catalogue it would chain thousands of
-products into one group.
+Rows that are one product lie on one side, or a model is scored on what it has seen: those of a
+source with the same product code, display name but for its colours ("Arrow Men Blue Shirt", "Arrow
+Men White Shirts"), or whole description. A group is a connected component of these links.
+Boilerplate, such as a washing instruction under dozens of names, links nothing.
 """
 
 import re

@@ -1,9 +1,8 @@
 """Merges both sources into one product table: price in USD, labels, clean text, outliers out.
 
-Prices are converted at the study's rates (:mod:`common.merge.currency`). The colours of an H&M
-product (``product_code``) are one row: the median of its articles' prices; labels, text and
-image of its first article that has an image. Every raw row ends in the table, or is counted
-under the first reason that sets it aside.
+Prices are converted at the study's rates. The colours of an H&M product (``product_code``) are one
+row: the median of its articles' prices; labels, text and image of its first article with an image.
+Every raw row ends in the table, or is counted under the first reason that sets it aside.
 """
 
 import logging

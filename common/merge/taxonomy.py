@@ -4,11 +4,10 @@ The category follows the fine type (H&M ``product_type_name``, Fashion ``article
 a class means the same in both sources. Every value of both downloads is mapped, or dropped on
 purpose, by name. Any other value maps to ``None`` and is reported by name; it is never guessed.
 
-Borderline rules, the same for both sources: one-piece garments (jumpsuit, romper) are Dresses;
-a set takes the category of its upper piece; sweatshirts and hoodies are Knitwear, as H&M's type
-"Sweater" holds them too; blouses and tunics are Tops; nightwear, hosiery that is underwear and
-sports bras are Innerwear; waistcoats and blazers are Outerwear; bags, headwear, eyewear, belts,
-ties and gloves are Accessories.
+Borderline rules: one-piece garments (jumpsuit, romper) are Dresses; a set takes the category of its
+upper piece; sweatshirts and hoodies are Knitwear, as H&M's type "Sweater" holds them too; blouses
+and tunics are Tops; nightwear, hosiery that is underwear and sports bras are Innerwear; waistcoats
+and blazers are Outerwear; bags, headwear, eyewear, belts, ties and gloves are Accessories.
 """
 
 import tomllib
