@@ -1,0 +1,102 @@
+"""90 % ranges of log prices: conformalised quantile regression by platform and condition.
+
+Romano, Patterson and Candes, "Conformalized quantile regression", NeurIPS 2019. The quantiles of
+the error are learned from errors out of fold; how much wider they must be is found by platform and
+by condition, the fewer the rows the nearer to the factor of all.
+"""
+
+from dataclasses import dataclass
+
+import lightgbm
+import numpy as np
+
+from resale.condition import CONDITIONS
+
+COVERAGE = 0.9
+TAILS = (0.05, 0.95)
+SETTINGS = {
+    "objective": "quantile",
+    "learning_rate": 0.08,
+    "num_leaves": 15,
+    "min_data_in_leaf": 100,
+    "feature_fraction": 0.5,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "lambda_l2": 10,
+    "max_bin": 63,
+    "verbose": -1,
+    "deterministic": True,
+    "force_row_wise": True,
+}
+ROUNDS = 100
+LEAST = 0.05  # distance from the price to either end, in deviations of the platform's prices
+SHRINKAGE = 30.0  # rows that count for the factor of all
+PASSES = 3
+
+
+@dataclass
+class Ranges:
+    """boosters: of the two tails; platform, condition: factors of the distance to either end.
+
+    The last place of `condition` is that of an unknown condition.
+    """
+
+    boosters: list[lightgbm.Booster]
+    platform: np.ndarray
+    condition: np.ndarray
+
+    @classmethod
+    def fit(
+        cls,
+        matrix: np.ndarray,
+        error: np.ndarray,
+        weight: np.ndarray,
+        fold: np.ndarray,
+        platform: np.ndarray,
+        grade: np.ndarray,
+        platforms: int,
+        threads: int = 1,
+    ) -> "Ranges":
+        """matrix: what the error (n,) is foretold by, the prediction among it, all out of fold."""
+        tails = np.zeros((len(error), len(TAILS)))
+        for number in np.unique(fold):
+            learn, held = fold != number, fold == number
+            if learn.any():
+                boosters = _fit_tails(matrix[learn], error[learn], weight[learn], threads)
+                tails[held] = _tails(boosters, matrix[held])
+        score = np.maximum(error / tails[:, 0], error / tails[:, 1])
+        of_platform, of_condition = np.ones(platforms), np.ones(len(CONDITIONS) + 1)
+        of_platform *= _quantile(score)
+        for _ in range(PASSES):
+            for factors, place in ((of_platform, platform), (of_condition, grade)):
+                rest = score / of_platform[platform] / of_condition[grade]
+                for group in np.unique(place):
+                    rows = place == group
+                    share = rows.sum() / (rows.sum() + SHRINKAGE)
+                    factors[group] *= _quantile(rest[rows]) ** share
+        boosters = _fit_tails(matrix, error, weight, threads)
+        return cls(boosters, of_platform, of_condition)
+
+    def distances(
+        self, matrix: np.ndarray, platform: np.ndarray, grade: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """How far the ends lie below and above the prediction, in deviations of the platform."""
+        low, high = _tails(self.boosters, matrix).T
+        factor = self.platform[platform] * self.condition[grade]
+        return -low * factor, high * factor
+
+
+def _fit_tails(matrix, error, weight, threads) -> list[lightgbm.Booster]:
+    data = lightgbm.Dataset(matrix, error, weight=weight, params=SETTINGS, free_raw_data=False)
+    settings = SETTINGS | {"num_threads": threads}
+    return [lightgbm.train(settings | {"alpha": tail}, data, ROUNDS) for tail in TAILS]
+
+
+def _tails(boosters: list[lightgbm.Booster], matrix: np.ndarray) -> np.ndarray:
+    low, high = (booster.predict(matrix) for booster in boosters)
+    return np.column_stack([np.minimum(low, -LEAST), np.maximum(high, LEAST)])
+
+
+def _quantile(score: np.ndarray) -> float:
+    rank = min(1.0, np.ceil((len(score) + 1) * COVERAGE) / len(score))
+    return float(max(np.quantile(score, rank, method="higher"), 0.1))
