@@ -64,7 +64,7 @@ _ASKED = re.compile(
 )
 # What follows a bare number that is no price: "worth 2 years", "paid 50%", a size, a shoe's 42/43.
 _NO_PRICE = re.compile(
-    r"\s?(?:cm|mm|ml|%|\"|x\b|/|-\s?\d|s\b|h\b|ans|mois|fois|er\b|eme|years?|times|days?|[.,]?\d)"
+    r"\s?(?:cm|mm|ml|%|\"|x\b|/|-\s?\d|s\b|h\b|ans|mois|fois|er\b|eme|years?|times|days?|사이즈|호|년|개|번|[.,]?\d)"
 )
 
 

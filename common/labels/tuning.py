@@ -69,10 +69,9 @@ def network_objective(
 
 
 def judge(trial, split: Split, logits: dict[str, np.ndarray]) -> float:
-    """The mean over tasks of the log loss of the validation rows, in nats.
+    """The mean over tasks of the log loss of the validation rows, in nats; the trial keeps it.
 
-    `logits`: {task: (n_validation, n_classes)}, log probabilities up to a constant. The trial
-    keeps it, and the means of accuracy and macro-F1.
+    `logits`: {task: (n_validation, n_classes)}, log probabilities up to a constant.
     """
     scores = []
     for task, z in logits.items():

@@ -3,8 +3,8 @@
 - H&M: ``articles.csv``, ``transactions_train.csv``, ``images/012/0123456789.jpg``
 - Fashion: ``styles.csv``, ``styles/<id>.json``, ``images/<id>.jpg``
 
-What a whole file lacks (the download, a column, every row, the zeros of its ids) is a
-:class:`StageError`; what a row lacks stands in its ``problem`` column. Nothing is dropped here.
+What a whole file lacks (a column, every row, the zeros of its ids) is a :class:`StageError`; what
+a row lacks stands in its ``problem`` column. Nothing is dropped here.
 """
 
 import glob
