@@ -54,10 +54,12 @@ class Listing:
 def draw_listings(products: list[Product], count: int, seed: int) -> dict[str, list[Listing]]:
     """About `count` listings by platform, each case once a platform; a relisted pair is two."""
     goods = [p for p in products if not p.case and p.expected_usd >= LEAST_NEW_USD]
+    popular = np.array([_popularity(product) for product in goods])
     listings = {}
     for number, platform in enumerate(PLATFORMS):
         rng = np.random.default_rng([seed, 4, number])
-        rows = [_listing(platform, goods, rng) for _ in range(count // len(PLATFORMS))]
+        chosen = rng.choice(len(goods), count // len(PLATFORMS), p=popular / popular.sum())
+        rows = [_listing(platform, goods[i], rng) for i in chosen]
         for row, case in zip(rng.permutation(len(rows)).tolist(), CASES, strict=False):
             rows[row] = _plant(rows[row], case)
             if case == "relisted":
@@ -66,10 +68,9 @@ def draw_listings(products: list[Product], count: int, seed: int) -> dict[str, l
     return listings
 
 
-def _listing(platform: str, goods: list[Product], rng: np.random.Generator) -> Listing:
+def _listing(platform: str, product: Product, rng: np.random.Generator) -> Listing:
     about = PLATFORMS[platform]
     language = _TABLES[about["language"]]
-    product = goods[rng.integers(len(goods))]
     colour = str(rng.choice(product.colours))
     frequency = _TABLES["frequency"]
     condition = str(rng.choice(list(frequency), p=list(frequency.values())))
@@ -90,8 +91,9 @@ def _listing(platform: str, goods: list[Product], rng: np.random.Generator) -> L
         "whom": language["gender"][product.gender] if "noun" in language else product.words.whom,
         "size": _size(product, language, rng),
     }
-    if rng.random() < 0.5:  # an English name, also on a Korean platform; some shout it
-        words["brand"] = product.brand.upper() if rng.random() < 0.3 else product.brand
+    brand = product.brand.upper() if rng.random() < 0.15 else product.brand
+    if rng.random() < 0.5:  # an English name, also on a Korean platform
+        words["brand"] = brand
     in_field = rng.random() < 0.85
     sentences = [str(rng.choice(language["about"])).format(**words)]
     if not in_field or rng.random() < 0.4:
@@ -108,7 +110,7 @@ def _listing(platform: str, goods: list[Product], rng: np.random.Generator) -> L
         "listing_id": listing_id,
         "title": str(rng.choice(language["titles"])).format(**words),
         "description": ". ".join(s[:1].upper() + s[1:] for s in sentences if s) + ".",
-        "brand": words["brand"] if rng.random() < 0.7 else "",
+        "brand": brand if rng.random() < 0.7 else "",
         "category_raw": language["category"][product.kind.category] if stated else "",
         "gender_raw": language["gender"][product.gender] if stated else "",
         "condition_raw": about["condition"][condition] if in_field else "",
@@ -125,6 +127,12 @@ def _listing(platform: str, goods: list[Product], rng: np.random.Generator) -> L
     }
     usd = new_usd * factor, price * rate
     return Listing(platform, product, colour, condition, sold, *usd, fields)
+
+
+def _popularity(product: Product) -> int:
+    table = _TABLES["popularity"]
+    labels = product.gender, product.kind.category, product.brand
+    return int(np.prod([table.get(label, 1) for label in labels]))
 
 
 def _round(amount: float, step: float) -> float:
