@@ -19,6 +19,7 @@ LONGEST = 6  # words of a name
 _LETTERS = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "æ": "ae", "œ": "oe", "ı": "i"})
 _WORD = re.compile(r"[^\W_]+")
 _APOSTROPHE = re.compile(r"(?<=\w)['’‘`´ʼ](?=\w)")
+_BRACKETED = re.compile(r"\((\w)\)(?=\w)")
 _CLAUSE_END = re.compile(r"[,;:!?()\[\]\n|•·/]|\.\s")
 _SENTENCE_END = re.compile(r"[;!?\n]|\.\s")
 _RUN = re.compile(r"[가-힣]+|[ァ-ヿ]+|[ぁ-ゟ]+|[一-鿿]+|[^\W_가-힣ァ-ヿぁ-ゟ一-鿿]+")
@@ -130,6 +131,7 @@ def find_brand(text: str, known: Mapping[str, str]) -> str:
     count; names that are ordinary words too count only where the context says brand.
     """
     plain = _APOSTROPHE.sub("", unicodedata.normalize("NFKC", text))
+    plain = _BRACKETED.sub(r"\1", plain)  # Number (N)ine
     title, _, more = plain.partition("\n")
     return _find(title, known) or (_find(plain, known) if more else "")
 
@@ -205,5 +207,7 @@ def _is_meant(plain, tokens, folded, first, last, bare) -> bool:
         return capital and at_start
     if bare in _NOUNS:
         opens = not sentence.strip() or bool(re.search(r"\.\s*$", before))
-        return at_start or (capital and not opens and not plain.isupper())
+        at_end = not following and first and folded[first - 1] not in _FILLERS | _CONTINUES
+        written = capital and not opens and not (plain.isupper() and bare.isascii())
+        return bool(at_start or at_end or written)
     return True

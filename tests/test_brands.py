@@ -108,6 +108,8 @@ def test_a_brand_that_the_piece_is_not_of_is_not_found(text):
         ("brand: Next", "Next"),
         ("marca mango", "Mango"),
         ("Gap hoodie", "Gap"),
+        ("vestido rojo mango", "Mango"),
+        ("Number (N)ine tee", "Number (N)ine"),
         ("NWT coach bag", "Coach"),
         ("Blue Coach Bag", "Coach"),
         ("자라 원피스", "Zara"),
