@@ -28,7 +28,7 @@ Writes  data/results/regression_DL_SOTA.csv, data/models/regression_DL_SOTA/ (sa
     python regression_DL_SOTA.py --data-dir data/kaggle14k --raw-dir PATH --preset study
 """
 
-from common import cli
+from common import cli, runtime
 from common.results import Results
 
 STAGE = "regression_DL_SOTA"
@@ -48,10 +48,23 @@ def main() -> None:
     group.add_argument(
         "--compile", action="store_true", help="torch.compile the network: for a GPU and many rows"
     )
+    parser.add_argument(
+        "--market",
+        choices=("retail", "resale"),
+        default="retail",
+        help="the products of the two catalogues (default), second-hand listings",
+    )
     args = cli.parse(parser)
     run = cli.run_config(args)
+    if args.market == "resale":
+        runtime.rest_while_waiting()
+        from resale import fit as resale
 
-    import numpy as np
+        listings = resale.load(run)
+        results = resale.open_results(run, listings, STAGE)
+        resale.fit_networks(run, listings, results)
+        results.finish(resale.leaderboard(results))
+        return
 
     from common.figures import learning_curves
     from common.prices.features import EXPERIMENTS, load_products
@@ -83,7 +96,7 @@ def main() -> None:
         tested = dataset.table.iloc[task.test]
         if fit.interval:
             half = fit.model.margins.constant
-            constant = np.maximum(fit.usd - half, 0), fit.usd + half
+            constant = (fit.usd - half).clip(0), fit.usd + half
             for method, ends in (("constant width", constant), (name, fit.interval)):
                 for group in score_groups(tested, fit.usd, *ends):
                     if not groups.done(**key, method=method, group=group["group"]):

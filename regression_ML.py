@@ -30,7 +30,7 @@ Writes  data/results/regression_ML.csv, data/models/regression_ML/ (trees, as te
     python regression_ML.py --data-dir data/kaggle14k --raw-dir PATH --tune 40
 """
 
-from common import cli
+from common import cli, runtime
 from common.artifacts import fingerprint
 from common.results import Results
 
@@ -50,8 +50,23 @@ def main() -> None:
         help="settings chosen here (tuned), the study's",
     )
     cli.tuning_option(group)
+    parser.add_argument(
+        "--market",
+        choices=("retail", "resale"),
+        default="retail",
+        help="the products of the two catalogues (default), second-hand listings",
+    )
     args = cli.parse(parser)
     run = cli.run_config(args)
+    if args.market == "resale":
+        runtime.rest_while_waiting()
+        from resale import fit as resale
+
+        listings = resale.load(run)
+        results = resale.open_results(run, listings, STAGE)
+        resale.fit_models(run, listings, results)
+        results.finish(resale.leaderboard(results))
+        return
 
     from common.dataset import sides
     from common.prices.features import EXPERIMENTS, PriceTask, feature_columns, load_products

@@ -15,8 +15,8 @@ log = logging.getLogger(__name__)
 class Results:
     """The results table of a stage, one row per experiment, model and seed; resumable.
 
-    A later run with the same inputs and settings computes only what is missing (:meth:`done`);
-    otherwise the table starts anew.
+    A later run with the same settings and inputs, or more inputs, computes only what is missing
+    (:meth:`done`); otherwise the table starts anew.
 
     Parameters: ``key`` names the columns that identify a row; ``inputs`` and ``settings`` are
     as in :func:`record`. The preset and ``--limit`` always count as settings.
@@ -33,14 +33,14 @@ class Results:
         self.path, self.run, self.inputs, self.key = path, run, dict(inputs), key
         self.settings = {"preset": run.preset, "limit": run.limit, **(settings or {})}
         self.rows: list[dict] = []
-        self._started = time.monotonic()
-        self._seconds_before = 0.0
+        self._started, self._seconds_before = time.monotonic(), 0.0
         if not path.exists():
             return
         # Not is_current: a kill between the table and its manifest must not cost the rows.
+        known = {k: v for k, v in inputs.items() if k in manifest(path).get("inputs", {})}
         if run.force:
             log.info("%s starts anew (--force)", path)
-        elif not made_from(manifest(path), self.inputs, self.settings):
+        elif not made_from(manifest(path), known, self.settings):
             print(f"{path} starts anew (made from other inputs or settings)", flush=True)
         else:
             with path.open(newline="", encoding="utf-8") as file:

@@ -17,7 +17,8 @@ from resale.ridge import HierarchicalRidge, Sparse
 from resale.words import Words
 
 FOLDS = 5
-PARTIAL_SHARE = 0.5  # of the rows that are learned from a second time, as a seller types them
+# Of the rows that are learned from a second time, as a seller types them, and what one counts.
+PARTIAL_SHARE, PARTIAL_WEIGHT = 0.5, 0.5
 # A platform of a hundred times the rows counts 25 times as much.
 WEIGHT_POWER = -0.3
 RIDGE, CONDITION = "ridge", "condition"
@@ -58,7 +59,7 @@ class LevelOne:
         platforms = Platforms.fit(full, log_usd)
         place = platforms.places(full["platform"])
         target = platforms.to_z(log_usd, place)
-        weight = np.take(platforms.rows, place) ** WEIGHT_POWER
+        weight = platform_weights(platforms, place)
         groups = table["group"] if "group" in table else np.arange(len(table))
         fold_of_group = np.random.default_rng(5).integers(0, FOLDS, len(table))
         fold = fold_of_group[pd.factorize(groups)[0]]
@@ -86,15 +87,9 @@ class LevelOne:
                 for name, values in part.items():
                     columns.setdefault(name, np.full(len(row), np.nan))[held] = values
         columns |= _rest(platforms, fields, sparse)
-        stack = Stack(
-            _matrix(columns),
-            target[row],
-            weight[row] / weight[row].mean(),
-            row,
-            fold[row],
-            np.arange(len(row)) >= len(full),
-            fields,
-        )
+        is_partial = np.arange(len(row)) >= len(full)
+        weight = weight[row] / weight.mean() * np.where(is_partial, PARTIAL_WEIGHT, 1)
+        stack = Stack(_matrix(columns), target[row], weight, row, fold[row], is_partial, fields)
         return fitted(np.arange(len(full))), stack
 
     def sparse(self, fields: pd.DataFrame) -> Sparse:
@@ -109,6 +104,11 @@ class LevelOne:
 
     def _out_of(self, sparse: Sparse, keys: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         return {RIDGE: self.ridge.predict(sparse), **self.encodings.transform(keys)}
+
+
+def platform_weights(platforms: Platforms, place: np.ndarray) -> np.ndarray:
+    """(n,) weights with which rows of small platforms count more than those of large ones."""
+    return np.take(platforms.rows, place) ** WEIGHT_POWER
 
 
 def column_names(level: LevelOne) -> list[str]:

@@ -15,12 +15,12 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from common.artifacts import StageError, atomic, write_json
-from common.runtime import cpu_count
+from common.runtime import Progress, cpu_count
 from resale.encodings import TargetEncodings
 from resale.fields import read_fields
 from resale.level_one import CATEGORICAL, CONDITION, FOLDS, RIDGE, LevelOne, Stack, column_names
 from resale.platforms import Platforms
-from resale.ranges import Ranges
+from resale.ranges import Ranges, threads_for
 from resale.ridge import HierarchicalRidge
 from resale.words import Words
 
@@ -28,7 +28,7 @@ from resale.words import Words
 SETTINGS = {
     "objective": "huber",
     "alpha": 0.7,
-    "learning_rate": 0.04,
+    "learning_rate": 0.03,
     "num_leaves": 47,
     "min_data_in_leaf": 40,
     "feature_fraction": 0.5,
@@ -39,11 +39,11 @@ SETTINGS = {
     "monotone_constraints_method": "intermediate",
     "verbose": -1,
     "deterministic": True,
-    "force_row_wise": True,
+    "force_col_wise": True,
 }
-ROUNDS = 450
+ROUNDS = 800
 # The trees whose errors out of fold the ranges learn from.
-FOLD_SETTINGS, FOLD_ROUNDS = SETTINGS | {"learning_rate": 0.06}, 300
+FOLD_SETTINGS, FOLD_ROUNDS = SETTINGS | {"learning_rate": 0.1, "num_leaves": 31}, 150
 NORMAL_TAIL = 1.645  # deviations of a normal distribution that 5 % lie beyond
 FILES = ("model.json", "model.safetensors", "trees.txt", "low.txt", "high.txt")
 COMMAND = "python regression_ML.py --market resale"
@@ -62,10 +62,11 @@ class ResalePriceModel:
     """Prices listings of known platforms, and those of none by a mean over general platforms.
 
     level: what the trees read. trees: a LightGBM booster. ranges: None leaves the ranges out.
+    facts: what :meth:`save` noted.
     """
 
-    def __init__(self, level: LevelOne, trees: lightgbm.Booster, ranges: Ranges | None, seed: int):
-        self.level, self.trees, self.ranges, self.seed = level, trees, ranges, seed
+    def __init__(self, level: LevelOne, trees: lightgbm.Booster, ranges: Ranges | None, **facts):
+        self.level, self.trees, self.ranges, self.facts = level, trees, ranges, facts
 
     @classmethod
     def fit(cls, table: pd.DataFrame, seed: int = 0) -> "ResalePriceModel":
@@ -77,29 +78,27 @@ class ResalePriceModel:
         cls, level: LevelOne, stack: Stack, seed: int, ranges: bool = True
     ) -> "ResalePriceModel":
         """The trees and ranges upon :meth:`LevelOne.fit`, the only parts that know a seed."""
-        names = column_names(level)
-        everything = np.arange(len(stack.target))
-        trees = _fit_trees(stack, names, everything, SETTINGS | {"seed": seed}, ROUNDS)
+        names, matrix = column_names(level), stack.matrix
+        trees = fit_booster(stack, matrix, names, np.arange(len(matrix)), seed)
         if not ranges:
-            return cls(level, trees, None, seed)
-        predicted = np.zeros(len(stack.target))
-        for number in range(FOLDS):
+            return cls(level, trees, None, seed=seed)
+        predicted = np.zeros(len(matrix))
+        for number in Progress(range(FOLDS), "resale ranges", unit="folds"):
             learn, held = np.flatnonzero(stack.fold != number), stack.fold == number
             if len(learn) and held.any():
-                fold = _fit_trees(stack, names, learn, FOLD_SETTINGS | {"seed": seed}, FOLD_ROUNDS)
-                predicted[held] = fold.predict(stack.matrix[held])
+                fold = fit_booster(stack, matrix, names, learn, seed, FOLD_SETTINGS, FOLD_ROUNDS)
+                predicted[held] = fold.predict(matrix[held])
         place = level.platforms.places(stack.fields["platform"])
         margins = Ranges.fit(
-            np.column_stack([stack.matrix, predicted]),
+            np.column_stack([matrix, predicted]),
             stack.target - predicted,
             stack.weight,
             stack.fold,
             place,
             stack.fields["grade"].to_numpy(),
             len(level.platforms.names),
-            cpu_count(),
         )
-        return cls(level, trees, margins, seed)
+        return cls(level, trees, margins, seed=seed)
 
     @property
     def platforms(self) -> Platforms:
@@ -123,7 +122,10 @@ class ResalePriceModel:
 
     def price(self, table: pd.DataFrame) -> Prices:
         """Prices and ranges of listings in one go; see :meth:`predict`."""
-        listing = read_fields(table)
+        return self.price_fields(read_fields(table))
+
+    def price_fields(self, listing: pd.DataFrame) -> Prices:
+        """As :meth:`price`, of rows of :func:`resale.fields.read_fields`."""
         sparse = self.level.sparse(listing)
         # A listing of no platform is priced on several.
         places = [
@@ -136,7 +138,7 @@ class ResalePriceModel:
         listing = listing.iloc[row].reset_index(drop=True)
         listing["platform"] = np.take(self.platforms.names, sparse.platform)
         matrix = self.level.matrix(listing, sparse)
-        z = self.trees.predict(matrix)
+        z = self.trees.predict(matrix, num_threads=threads_for(matrix))
         log_usd = self.platforms.to_log(z, sparse.platform)
         mean = _mean(log_usd, row)
         if self.ranges is None:
@@ -152,10 +154,10 @@ class ResalePriceModel:
         )
         return Prices(mean, mean - below, mean + above)
 
-    def save(self, folder: Path) -> None:
-        """Writes the files of FILES."""
+    def save(self, folder: Path, **facts: object) -> None:
+        """Writes the files of FILES; a model that is loaded has `facts`, which are JSON values."""
         terms, weights = self.level.words.state()
-        config = {"platforms": asdict(self.platforms), "terms": terms, "seed": self.seed}
+        config = {"platforms": asdict(self.platforms), "terms": terms, "facts": self.facts | facts}
         arrays = {f"words.{name}": values for name, values in weights.items()}
         arrays |= {f"ridge.{name}": values for name, values in vars(self.level.ridge).items()}
         for number, (name, table) in enumerate(self.level.encodings.tables.items()):
@@ -203,7 +205,7 @@ class ResalePriceModel:
                 TargetEncodings(encodings),
             )
             factors = arrays["ranges.platform"], arrays["ranges.condition"]
-            return cls(level, trees, Ranges([low, high], *factors), config["seed"])
+            return cls(level, trees, Ranges([low, high], *factors), **config["facts"])
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise StageError(f"{folder} holds no whole model; make it with: {COMMAND}") from error
         except lightgbm.basic.LightGBMError as error:
@@ -213,19 +215,26 @@ class ResalePriceModel:
 _TABLE = ("keys", "sums", "counts")
 
 
-def _fit_trees(
-    stack: Stack, names: list[str], rows: np.ndarray, settings: dict, rounds: int
+def fit_booster(
+    stack: Stack,
+    matrix: np.ndarray,
+    names: list[str],
+    rows: np.ndarray,
+    seed: int,
+    settings: dict = SETTINGS,
+    rounds: int | None = None,
 ) -> lightgbm.Booster:
+    """Trees on `rows` of the stack, ROUNDS by default; matrix: (m, len(names)), columns of it."""
     constraints = [int(name in (RIDGE, CONDITION)) for name in names]
     settings = settings | {"monotone_constraints": constraints, "num_threads": cpu_count()}
     data = lightgbm.Dataset(
-        stack.matrix[rows],
+        matrix[rows],
         stack.target[rows],
         weight=stack.weight[rows],
         feature_name=[name.replace(",", "").replace(" ", "_") for name in names],
         categorical_feature=[names.index(name) for name in CATEGORICAL],
     )
-    return lightgbm.train(settings, data, rounds)
+    return lightgbm.train(settings | {"seed": seed}, data, rounds or ROUNDS)
 
 
 def _mean(values: np.ndarray, row: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import lightgbm
 import numpy as np
 
+from common.runtime import cpu_count
 from resale.condition import CONDITIONS
 
 COVERAGE = 0.9
@@ -26,12 +27,13 @@ SETTINGS = {
     "max_bin": 63,
     "verbose": -1,
     "deterministic": True,
-    "force_row_wise": True,
+    "force_col_wise": True,
 }
 ROUNDS = 100
 LEAST = 0.05  # distance from the price to either end, in deviations of the platform's prices
 SHRINKAGE = 30.0  # rows that count for the factor of all
 PASSES = 3
+FEW = 500
 
 
 @dataclass
@@ -55,14 +57,13 @@ class Ranges:
         platform: np.ndarray,
         grade: np.ndarray,
         platforms: int,
-        threads: int = 1,
     ) -> "Ranges":
         """matrix: what the error (n,) is foretold by, the prediction among it, all out of fold."""
         tails = np.zeros((len(error), len(TAILS)))
         for number in np.unique(fold):
             learn, held = fold != number, fold == number
             if learn.any():
-                boosters = _fit_tails(matrix[learn], error[learn], weight[learn], threads)
+                boosters = _fit_tails(matrix[learn], error[learn], weight[learn])
                 tails[held] = _tails(boosters, matrix[held])
         score = np.maximum(error / tails[:, 0], error / tails[:, 1])
         of_platform, of_condition = np.ones(platforms), np.ones(len(CONDITIONS) + 1)
@@ -74,7 +75,7 @@ class Ranges:
                     rows = place == group
                     share = rows.sum() / (rows.sum() + SHRINKAGE)
                     factors[group] *= _quantile(rest[rows]) ** share
-        boosters = _fit_tails(matrix, error, weight, threads)
+        boosters = _fit_tails(matrix, error, weight)
         return cls(boosters, of_platform, of_condition)
 
     def distances(
@@ -86,14 +87,19 @@ class Ranges:
         return -low * factor, high * factor
 
 
-def _fit_tails(matrix, error, weight, threads) -> list[lightgbm.Booster]:
+def _fit_tails(matrix, error, weight) -> list[lightgbm.Booster]:
     data = lightgbm.Dataset(matrix, error, weight=weight, params=SETTINGS, free_raw_data=False)
-    settings = SETTINGS | {"num_threads": threads}
+    settings = SETTINGS | {"num_threads": cpu_count()}
     return [lightgbm.train(settings | {"alpha": tail}, data, ROUNDS) for tail in TAILS]
 
 
+def threads_for(matrix: np.ndarray) -> int:
+    """To wake another thread takes longer than to price a few listings."""
+    return cpu_count() if len(matrix) > FEW else 1
+
+
 def _tails(boosters: list[lightgbm.Booster], matrix: np.ndarray) -> np.ndarray:
-    low, high = (booster.predict(matrix) for booster in boosters)
+    low, high = (booster.predict(matrix, num_threads=threads_for(matrix)) for booster in boosters)
     return np.column_stack([np.minimum(low, -LEAST), np.maximum(high, LEAST)])
 
 
