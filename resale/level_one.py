@@ -52,8 +52,11 @@ class LevelOne:
     encodings: TargetEncodings
 
     @classmethod
-    def fit(cls, table: pd.DataFrame) -> tuple["LevelOne", Stack]:
-        """table: rows of the product table, of which the column `group` is optional."""
+    def fit(cls, table: pd.DataFrame, folds: int = FOLDS) -> tuple["LevelOne", Stack]:
+        """table: rows of the product table, of which the column `group` is optional.
+
+        Without `folds` the stack has no columns for trees.
+        """
         log_usd = np.log(table["price_usd"].to_numpy(np.float64))
         full = read_fields(table)
         platforms = Platforms.fit(full, log_usd)
@@ -61,7 +64,7 @@ class LevelOne:
         target = platforms.to_z(log_usd, place)
         weight = platform_weights(platforms, place)
         groups = table["group"] if "group" in table else np.arange(len(table))
-        fold_of_group = np.random.default_rng(5).integers(0, FOLDS, len(table))
+        fold_of_group = np.random.default_rng(5).integers(0, max(folds, 1), len(table))
         fold = fold_of_group[pd.factorize(groups)[0]]
         words = Words().fit(full)
 
@@ -80,7 +83,7 @@ class LevelOne:
             return cls(platforms, words, ridge, encodings)
 
         columns: dict[str, np.ndarray] = {}
-        for number in Progress(range(FOLDS), "resale ridge", unit="folds"):
+        for number in Progress(range(folds), "resale ridge", unit="folds"):
             learn, held = np.flatnonzero(fold != number), np.flatnonzero(fold[row] == number)
             if len(learn) and len(held):
                 part = fitted(learn)._out_of(sparse[held], _pick(keys, held))
