@@ -1,20 +1,26 @@
-"""Stage 1: both downloads become one product table, and an LLM reads attributes out of its texts.
+"""Stage 1: the sources become one product table, and an LLM reads attributes out of its texts.
 
-First the two Kaggle downloads are merged: one row a product, its price in USD, its labels in one
-taxonomy, its text clean of prices, its side of the split. Then each distinct text is read for
+First the sources that are there are merged, any of three: two Kaggle downloads of retail
+catalogues, and CSV files of second-hand listings in eight languages (data/README.md has their
+columns; a file with price, currency and title is enough, photos are optional). One row a product:
+its price in USD, its labels in one taxonomy, its text clean of prices, its side of the split. A
+listing's category and gender are its marketplace's own words, else what its text tells. Then each
+distinct text is read for
 brand, material, care, style, main item and other details: by rules, and by an LLM where the rules
 leave a gap (``--ask gaps``, the default) or for everything (``--ask all``, the study's way). What
 the LLM says that is not in the text is dropped. Beside the words stand normal values
 (``normal_*``: fibres and percent, fabric, care, fit, sleeve, ...). Replies are cached: a run that
 was interrupted goes on where it stopped, and nothing is asked twice.
 
-Reads   <raw-dir>/h-and-m-personalized-fashion-recommendations/ and <raw-dir>/fashion-dataset/
-Writes  merged_dataset.csv, dataset_with_llm.csv, llm_answers.jsonl,
+Reads   <raw-dir>/h-and-m-personalized-fashion-recommendations/, <raw-dir>/fashion-dataset/ and
+        <raw-dir>/listings/*.csv
+Writes  merged_dataset.csv, dataset_with_llm.csv, llm_answers.jsonl, models/resale_labels/,
         results/Use_LLM_for_preprocess.csv (where every raw row went, who read what)
 
 The drawn sample:    python Use_LLM_for_preprocess.py --data-dir data/sample --llm-limit 32
 The real downloads:  python Use_LLM_for_preprocess.py --raw-dir PATH
 A try:               python Use_LLM_for_preprocess.py --raw-dir PATH --llm-limit 32
+Without the LLM:     python Use_LLM_for_preprocess.py --raw-dir PATH --llm-limit 0
 The study's model:   python Use_LLM_for_preprocess.py --raw-dir PATH --preset study --ask all
 Served by vLLM:      python Use_LLM_for_preprocess.py --raw-dir PATH --engine openai \\
                          --base-url http://127.0.0.1:8000/v1 --ask all
@@ -54,12 +60,17 @@ def main():
 
     import pandas as pd
 
-    from attributes import prompts, reader
-    from attributes.llm_cache import ReplyCache, ask_missing
+    from attributes import llm_cache, prompts, reader
     from common.merge.table import merge_sources
+    from resale import labels, listings
 
     paths, started = run.paths, time.monotonic()
-    table, account = merge_sources(paths, args.study_text, args.hnm_price)
+    second_hand = listings.read_listings(paths.raw)
+    table, account = merge_sources(paths, args.study_text, args.hnm_price, second_hand)
+    model = None
+    if "resale" in set(table["market"]):
+        table, lines, model = labels.fill(table)
+        account = pd.concat([account, pd.DataFrame(lines, columns=account.columns)])
     if run.limit and run.limit < len(table):
         left_out = [["both", "products", "left out by --limit", len(table) - run.limit, ""]]
         account = pd.concat([account, pd.DataFrame(left_out, columns=account.columns)])
@@ -68,12 +79,15 @@ def main():
     settings, raw = {"hnm_price": args.hnm_price}, {"raw": str(paths.raw)}
     seconds = time.monotonic() - started
     artifacts.record(paths.merged, run, raw, seconds, settings, text=text)
+    if model:
+        weights = model.save(paths.model("resale_labels"))
+        artifacts.record(weights, run, {"merged": paths.merged}, seconds)
 
     started = time.monotonic()
     readings, rows = reader.read_texts(table, args.ask, args.llm_limit)
     requests = [reading.request for reading in readings if reading.request]
-    with ReplyCache(paths.llm_store, engine.model) as replies:
-        counts = ask_missing(replies, requests, engine, prompts.parse)
+    with llm_cache.ReplyCache(paths.llm_store, engine.model) as replies:
+        counts = llm_cache.ask_missing(replies, requests, engine, prompts.parse)
         columns = [reader.attribute_columns(reading, replies, args.ask) for reading in readings]
     columns = pd.DataFrame(columns).iloc[rows].reset_index(drop=True)
     table = pd.concat([table, columns], axis=1)

@@ -55,8 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser, limit: bool = False) -> None:
     group.add_argument("--parallel", type=cli.positive, default=8, metavar="N", help=text)
     if limit:
         text = "ask about N texts at most, spread over the table; the rules read all (no limit)"
-        group.add_argument("--llm-limit", type=cli.positive, metavar="N", help=text)
+        group.add_argument("--llm-limit", type=_limit, metavar="N", help=text)
     presets.add_arguments(parser, "llm")
+
+
+def _limit(text: str) -> int:
+    return 0 if text == "0" else cli.positive(text)
 
 
 def load_engine(

@@ -9,10 +9,12 @@ Whatever an LLM says that is not in the text, in those words, is dropped and cou
 that gives orders spoils at most its own row, with its own words.
 """
 
+import multiprocessing
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -22,6 +24,7 @@ from attributes import rules
 from attributes.llm_cache import Reply
 from attributes.normalize import COLUMNS, NormalizedAttributes, normalize_text, normalize_words
 from attributes.prompts import DESCRIPTION_BYTES, NAMES, Request, parse, request
+from common import runtime
 from common.product_table import listing_text
 from common.results import aligned
 from common.runtime import Progress
@@ -31,6 +34,7 @@ from common.runtime import Progress
 GAP_ATTRIBUTES = ("brand", "item", "other")
 WORD_COLUMNS = {name: "llm_main_item" if name == "item" else f"llm_{name}" for name in NAMES}
 READERS = ("rules", "llm", "nobody")
+PROCESSES_FROM = 20_000  # texts, from which on worker processes pay for their start
 
 _WORD = re.compile(r"[^\W_]+|%")
 
@@ -79,6 +83,35 @@ class Reading(NamedTuple):
     skipped: bool = False
 
 
+class _RuleReader:
+    """Reads a listing (source, title, description) by rules; processes hand it to each other."""
+
+    def __init__(self, table: pd.DataFrame, ask: str):
+        self.ask, self.brands = ask, rules.gazetteers(table)
+        self.spelling = rules.spellings_by_source(table)
+        brands = table.groupby("dataset_source")["brand"]
+        self.house_brand = {source: len(set(names)) == 1 for source, names in brands}
+
+    def __call__(self, listing: tuple[str, str, str]) -> tuple:
+        """Its words by attribute, what is to be asked about it, its normal values."""
+        source, title, description = listing
+        words = rules.read(title, description, self.brands[source])
+        names = NAMES if self.ask == "all" else gaps(words, self.house_brand[source])
+        question = request(title, description, names) if names else None
+        return words, question, normalize_text(title, description, words, self.spelling[source])
+
+
+def _read_all(reader: _RuleReader, listings: list[tuple[str, str, str]]) -> list[tuple]:
+    if len(listings) < PROCESSES_FROM:
+        return list(Progress(map(reader, listings), "reading by rules", len(listings), "texts"))
+    # Spawned, not forked: DuckDB and the LLM may already have threads here.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(runtime.cpu_count(), mp_context=context) as pool:
+        with runtime.interrupts_left_to_parent():
+            results = pool.map(reader, listings, chunksize=2048)
+        return list(Progress(results, "reading by rules", len(listings), "texts"))
+
+
 def read_texts(
     table: pd.DataFrame, ask: str, limit: int | None = None
 ) -> tuple[list[Reading], list[int]]:
@@ -87,23 +120,19 @@ def read_texts(
     Returns the readings and, for each row of the table, the number of its reading. Of more than
     ``limit`` texts to ask about, so many are asked, spread evenly over the table.
     """
-    brands, spelling = rules.gazetteers(table), rules.spellings_by_source(table)
-    house_brands = {
-        source: len(set(names)) == 1 for source, names in table.groupby("dataset_source")["brand"]
-    }
+    reader = _RuleReader(table, ask)
     numbers: dict[tuple[str, str], int] = {}
-    readings, rows = [], []
+    rows, listings = [], []
     columns = (table["dataset_source"], table["title"], table["description"], listing_text(table))
-    products = Progress(zip(*columns, strict=True), "reading by rules", len(table), "products")
-    for source, title, description, text in products:
+    for source, title, description, text in zip(*columns, strict=True):
         if (source, text) not in numbers:
-            numbers[source, text] = len(readings)
-            words = rules.read(title, description, brands[source])
-            names = NAMES if ask == "all" else gaps(words, house_brands[source])
-            question = request(title, description, names) if names else None
-            normalized = normalize_text(title, description, words, spelling[source])
-            readings.append(Reading(text, words, question, normalized, spelling[source]))
+            numbers[source, text] = len(listings)
+            listings.append((source, title, description))
         rows.append(numbers[source, text])
+    readings = [
+        Reading(text, *read, reader.spelling[source])
+        for (source, text), read in zip(numbers, _read_all(reader, listings), strict=True)
+    ]
     gapped = [number for number, reading in enumerate(readings) if reading.request]
     if limit is not None and limit < len(gapped):
         chosen = {gapped[place * len(gapped) // limit] for place in range(limit)}

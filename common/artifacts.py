@@ -84,8 +84,7 @@ class RunConfig:
 def atomic(path: str | Path) -> Iterator[Path]:
     """Yields a temporary path beside ``path``; moves it into place when the block succeeds.
 
-    After an error, Ctrl-C or a kill the old file is still there, whole. A full disk and the like
-    become a :class:`StageError`.
+    After an error or a kill the old file is still there. A full disk becomes a :class:`StageError`.
     """
     path = Path(path)
     # A fixed name: the next run overwrites what a killed one left. Libraries go by the suffix.

@@ -40,20 +40,27 @@ class Dataset:
     inputs: dict[str, str | Path] = field(default_factory=dict)
 
 
-def load(run: RunConfig, embed_anew: bool = False) -> Dataset:
-    """Loads the table and its embeddings (made first where they are missing, or in any case).
+def load(run: RunConfig, embed_anew: bool = False, market: str = "retail") -> Dataset:
+    """Loads the table's rows of a market and their embeddings (made first, if need be or ``anew``).
 
-    Rows whose image could not be decoded are left out and counted; ``--limit`` takes that many
-    rows at random; ``--split random`` replaces the stored grouped split by the study's.
+    Rows whose image could not be decoded are left out and counted; a listing may have none (NaN).
+    ``--limit`` takes that many rows at random; ``--split random`` replaces the grouped split by the
+    study's. ``market=""`` loads every row. Raises StageError where the market has no row.
     """
     command = "python Use_LLM_for_preprocess.py"
     path = require(run.paths.llm, command)
     if run.paths.merged.exists():
         require_made_from(path, {"merged": run.paths.merged}, command)
     table = read_table(path)
+    if market and market not in set(table["market"]):
+        others = ", ".join(sorted(set(table["market"])))
+        raise StageError(
+            f"{path} has no {market} products, only {others}; give {command} their data"
+        )
     if run.split == "random":
         # Before the embeddings are made: what is fitted for them sees training rows only.
-        table["split"] = splits.random_split(table, seed=0)
+        retail = table["market"] == "retail"
+        table.loc[retail, "split"] = splits.random_split(table[retail], seed=0)
     image_path, text_path = embeddings.ensure(run, table, embed_anew)
     image, text = (np.load(path, mmap_mode="r") for path in (image_path, text_path))
     if not len(table) == len(image) == len(text):
@@ -61,11 +68,11 @@ def load(run: RunConfig, embed_anew: bool = False) -> Dataset:
             f"{path} has {len(table)} rows, {image_path} {len(image)} and {text_path} {len(text)}; "
             f"make them anew with: {embed_command(run.paths)} --force"
         )
-    readable = ~np.isnan(image[:, 0])
-    if not readable.all():
-        # Said aloud when the embeddings were made.
-        log.info("%d products set aside: their image cannot be decoded", (~readable).sum())
-    rows = np.flatnonzero(readable)
+    chosen = (table["market"] == market) | (market == "")
+    broken = chosen & np.isnan(image[:, 0]) & (table.get("image_path", "unknown") != "")
+    if broken.any():
+        log.info("%d products set aside: their image cannot be decoded", broken.sum())
+    rows = np.flatnonzero(chosen & ~broken)
     if run.limit and run.limit < len(rows):
         rows = np.sort(np.random.default_rng(0).choice(rows, run.limit, replace=False))
     if len(rows) < len(table):

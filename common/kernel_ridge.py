@@ -53,9 +53,8 @@ class KernelRidge(nn.Module):
     ) -> tuple["KernelRidge", Tensor]:
         """The regression, and its in-sample predictions (n, members, n_targets).
 
-        features: (n, sum(blocks)) without NaN, multiplied by feature_scale before distances are
-        taken; targets: (n, n_targets), standardised; fold: (n,), the member that does not learn
-        from a row, or LEFT_OUT_BY_NONE throughout for a single one.
+        features: (n, sum(blocks)) without NaN, to be multiplied by feature_scale; targets: (n,
+        n_targets), standardised; fold: (n,), the member that leaves a row out, or LEFT_OUT_BY_NONE.
         """
         members = max(int(fold.max()) + 1, 1)
         generator = torch.Generator().manual_seed(seed)

@@ -75,10 +75,9 @@ def automatic(
 ) -> dict[str, float]:
     """What share of rows can be labelled without a second look.
 
-    validation, validation_proba: classes (m,) and probabilities (m, n_classes) of validation rows:
-    these give the least confidence above which a share `accuracy` is right. true, proba: the same
-    of the rows to score. Returns automatic_share, the rows at least that sure, and
-    automatic_accuracy, of these (NaN for none).
+    validation, validation_proba: classes (m,), probabilities (m, n_classes), which give the least
+    confidence above which a share `accuracy` is right. true, proba: of the rows to score. Returns
+    automatic_share, the rows at least that sure, and automatic_accuracy, of these (NaN for none).
     """
     validation_proba, proba = np.asarray(validation_proba), np.asarray(proba)
     confidence = validation_proba.max(axis=1)
@@ -108,12 +107,11 @@ def by_class(y_true, y_pred, classes: int) -> list[dict[str, float]]:
 def regression(true_usd, pred_usd, source) -> dict[str, float]:
     """Scores prices in USD.
 
-    true_usd: (n,) prices. pred_usd: (n,) predictions, floored at 0.01 USD for the metrics that take
-    logarithms. source: (n,) dataset_source, HNM or FASHION.
+    true_usd, pred_usd: (n,), floored at 0.01 USD for logarithms. source: (n,), HNM or FASHION.
 
-    Returns r2 over all rows, r2_hnm and r2_fashion within a source (NaN under two rows; the price
-    levels of the sources alone explain much of the R2 over all rows), r2_log on log prices, rmse
-    and mae in USD, mdape (median absolute percentage error, as a fraction) and rmsle.
+    Returns r2 over all rows (much of it the price levels of the sources), r2_hnm and r2_fashion
+    within a source (NaN under two rows), r2_log on log prices, rmse and mae in USD, mdape (median
+    absolute percentage error, as a fraction) and rmsle.
     """
     true_usd, pred_usd = (np.asarray(values, dtype=np.float64) for values in (true_usd, pred_usd))
     source = np.asarray(source)
@@ -137,8 +135,8 @@ def regression(true_usd, pred_usd, source) -> dict[str, float]:
 def clustering(labels, assigned, space) -> dict[str, float]:
     """Scores clusters against known labels.
 
-    labels: (n,) true classes. assigned: (n,) cluster of each row. space: (n, d) where the
-    silhouette is taken; give every method the same one, since each looks best in its own.
+    labels: (n,) true classes. assigned: (n,) clusters. space: (n, d), of the silhouette, the same
+    for every method, since each looks best in its own.
 
     Returns accuracy (best one-to-one match of clusters to classes, Hungarian method), nmi, ari,
     silhouette (on at most 5,000 seeded rows; NaN if fewer than two clusters are left) and

@@ -1,7 +1,7 @@
 """Which LLM, CLIP and CNN a preset names, and where their weights lie.
 
-The weights of ``embedded`` come from installed packages; those of the others from a local path,
-the hub's cache or the hub. Imports the standard library only; `common.embed.models` loads them.
+The weights of ``embedded`` come from packages; those of the others from a path or the hub. Imports
+the standard library only; `common.embed.models` loads them.
 """
 
 import argparse

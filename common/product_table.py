@@ -20,16 +20,16 @@ def read_table(path: str | Path, columns: list[str] | None = None) -> pd.DataFra
         table = pd.read_csv(path, dtype=str, keep_default_na=False, usecols=columns)
     except pd.errors.EmptyDataError as error:
         raise StageError(f"{path} is empty; make it anew with --force") from error
-    if "price_usd" in table:
-        table["price_usd"] = table["price_usd"].astype(float)
-    if "usage_is_native" in table:
-        table["usage_is_native"] = table["usage_is_native"] == "True"
+    if columns is None and "market" not in header:  # of a run that knew the catalogues only
+        table["market"] = "retail"
+    for name in {"price_usd", "new_price_usd"} & {*table}:
+        table[name] = pd.to_numeric(table[name])  # "" is NaN
+    for name in (name for name in table if name.endswith("_is_native")):
+        table[name] = table[name] == "True"
     return table
 
 
 def listing_text(table: pd.DataFrame) -> list[str]:
     """What is embedded and prompted with: ``title. description``."""
-    return [
-        f"{title}. {description}" if description else title
-        for title, description in zip(table["title"], table["description"], strict=True)
-    ]
+    pairs = zip(table["title"], table["description"], strict=True)
+    return [". ".join(filter(None, pair)) for pair in pairs]

@@ -103,10 +103,9 @@ def leaderboard(
 ) -> str:
     """A small aligned table for the terminal: means over seeds, the best row marked.
 
-    Parameters: frame: rows of a results table (:attr:`Results.frame`). index: the columns that name
-    a line, the model last. columns: {column: (title, format)}. best: the column that decides; the
-    highest value within a group of equal ``index`` (but for the model) wins, or the ``lowest``.
-    baseline: the model that is marked as such and cannot win.
+    Parameters: frame: rows of a results table. index: the columns that name a line, the model last.
+    columns: {column: (title, format)}. best: the column that decides within a group of equal
+    ``index`` but for the model, by the highest or ``lowest``. baseline: a model that cannot win.
     """
     *group, model = index
     scores = list(dict.fromkeys([*columns, best]))

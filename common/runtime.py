@@ -76,8 +76,7 @@ def interrupts_left_to_parent() -> Iterator[None]:
 class Progress:
     """How far long work has come: a bar on a terminal, elsewhere a line every half minute.
 
-    Either iterates over ``items``, or is a context manager and is told by :meth:`update`. Writes
-    to standard error. Work that ends within half a minute leaves nothing behind.
+    Iterates over ``items``, or is a context manager told by :meth:`update`. On standard error.
 
     Parameters: what: the work, as the line begins. total: number of steps (``len(items)``). unit:
     of a step, in the plural. active: False shows nothing. done: steps that an earlier run has done.

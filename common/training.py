@@ -106,13 +106,11 @@ def fit(
     """Train `model` in place and leave it in evaluation mode with its best epoch's weights.
 
     Args:
-        train_batches, val_batches: re-iterables of (inputs tuple, targets); without validation
-            the last epoch is kept.
+        train_batches, val_batches: re-iterables of (inputs, targets). None: keep the last epoch.
         monitor: (outputs, targets) over the whole validation set on the CPU -> float, lower is
             better; the validation loss if None. Decides on the epoch, on stopping and on plateaus.
         progress: label of the progress bar; none if empty.
-        checkpoint: file that keeps every finished epoch, from which an interrupted call goes on;
-            removed at the end.
+        checkpoint: file of the last finished epoch, from which an interrupted call goes on.
 
     Networks compute in mixed precision where the device does; losses are taken in float32.
     """

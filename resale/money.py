@@ -101,7 +101,7 @@ def read(text: str, currency: str) -> tuple[float, str]:
 
 def _value(match: re.Match, rest: str, own: str, needs_unit: bool) -> tuple[float, str]:
     """An amount and its currency; NaN for a number that is no price. ``rest``: what follows it."""
-    value, unit = _number(match["number"]), match["unit"] or match["before"] or ""
+    value, unit = number(match["number"]), match["unit"] or match["before"] or ""
     code = _UNITS.get(unit, own)
     if not unit and not match["k"]:
         small = value < (10 if code == "KRW" else 20) or (1950 <= value <= 2030 and code != "KRW")
@@ -114,10 +114,16 @@ def _value(match: re.Match, rest: str, own: str, needs_unit: bool) -> tuple[floa
     return value, code
 
 
-def _number(text: str) -> float:
-    """``1.299,00``, ``1 299``, ``1,299`` -> 1299; ``19,90`` -> 19.9."""
-    text = re.sub(r"\s", "", text)
-    thousands = re.fullmatch(r"(\d{1,3}(?:[.,]?\d{3})+)(?:[.,](\d{1,2}))?", text)
+def number(text: str) -> float:
+    """``1.299,00``, ``1 299``, ``1,299 €`` -> 1299; ``19,90`` -> 19.9; NaN for no number."""
+    match = re.fullmatch(r"[^\d\-]*(-?)([\d.,\s]*\d)\D*", text)
+    if not match:
+        return float("nan")
+    digits = re.sub(r"\s", "", match[2])
+    thousands = re.fullmatch(r"(\d{1,3}(?:[.,]?\d{3})+)(?:[.,](\d{1,2}))?", digits)
     if thousands:
-        return float(f"{re.sub('[.,]', '', thousands[1])}.{thousands[2] or 0}")
-    return float(text.replace(",", "."))
+        digits = f"{re.sub('[.,]', '', thousands[1])}.{thousands[2] or 0}"
+    try:
+        return float(match[1] + digits.replace(",", "."))
+    except ValueError:
+        return float("nan")

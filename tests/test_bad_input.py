@@ -55,8 +55,11 @@ def opened_in_a_spreadsheet(path):
 
 
 SPOILED = {
-    "no H&M download": (lambda hnm, _: shutil.rmtree(hnm), r"articles\.csv is missing.*kaggle"),
-    "no Fashion download": (lambda _, f: shutil.rmtree(f), r"styles\.csv is missing.*kaggle"),
+    "no source at all": (
+        lambda hnm, _: shutil.rmtree(hnm.parent),
+        r"no data: neither .*h-and-m-\S+, \S*fashion-dataset nor \S*listings/\*\.csv is there",
+    ),
+    "no articles": (lambda hnm, _: (hnm / "articles.csv").unlink(), r"articles\.csv is missing"),
     "no transactions": (
         lambda hnm, _: (hnm / "transactions_train.csv").unlink(),
         r"transactions_train\.csv is missing",

@@ -222,6 +222,21 @@ def test_only_what_changed_is_computed_again(made, copied, counted):
     assert counted == {"images": 0, "texts": 0}
 
 
+def test_a_listing_needs_no_picture(catalogue, capsys):
+    run, table = catalogue
+    table.loc[[2, 3, 4], "image_path"] = ""
+    image, text = (np.load(path) for path in embeddings.ensure(run, table))
+    assert np.isnan(image[2:5]).all() and not np.isnan(np.delete(image, [2, 3, 4], axis=0)).any()
+    assert not np.isnan(text).any()
+    assert "set aside" not in capsys.readouterr().out
+    assert manifest(run.paths.img_emb)["set_aside"] == 0
+    table["image_path"] = ""
+    image, text = (np.load(path) for path in embeddings.ensure(run, table))
+    assert np.isnan(image).all() and image.shape == text.shape
+    np.testing.assert_allclose(np.linalg.norm(text, axis=1), 1, rtol=1e-5)
+    assert "no training row has a picture" in capsys.readouterr().out
+
+
 def test_broken_pictures_are_set_aside_by_name(copied, capsys):
     run, table = copied
     folder = run.paths.raw / "images"

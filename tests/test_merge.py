@@ -90,7 +90,7 @@ def test_table_survives_the_file(sample, tmp_path):
     write_csv(table, tmp_path / "merged.csv")
     back = read_table(tmp_path / "merged.csv")
     for column in COLUMNS:
-        assert back[column].tolist() == table[column].tolist(), column
+        pd.testing.assert_series_equal(back[column], table[column], check_dtype=False)
 
 
 def test_study_text_carries_the_price_and_the_same_split(sample, sample_raw, tmp_path):

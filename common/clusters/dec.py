@@ -166,10 +166,9 @@ def refine(
 ) -> tuple[SoftAssignment, float]:
     """DEC on `features` (n, d) from a pretrained autoencoder, which is changed in place.
 
-    `start` is K-Means on the autoencoder's codes of these rows: the first centres. The target
-    distribution is taken over all rows, anew before each pass over them. Ends when fewer than
-    `TOLERANCE` of the rows change cluster in a pass; returns the clusters (codes -> probabilities)
-    and that share. With `idec` the autoencoder's loss stays beside the clustering loss.
+    `start`: K-Means on the autoencoder's codes of these rows. The target distribution is taken over
+    all rows, anew before each pass. Ends when fewer than `TOLERANCE` change cluster. Returns
+    the clusters (codes -> probabilities) and that share. `idec`: with the autoencoder's loss.
     """
     encoder, decoder, name = autoencoder.encoder, autoencoder.decoder, IDEC if idec else DEC
     clusters = SoftAssignment(torch.from_numpy(start.cluster_centers_)).to(device)

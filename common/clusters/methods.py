@@ -35,8 +35,7 @@ REFERENCES = 5  # uniform data sets that the gap statistic compares with
 def common_space(image: np.ndarray, text: np.ndarray, train: np.ndarray, seed: int) -> np.ndarray:
     """Image and text embedding side by side, reduced by PCA: float32 (n, <= COMPONENTS).
 
-    Each is centred and brought to variance 1 in total first, else the one whose rows point further
-    apart would decide alone. All of it is fitted on training rows.
+    Each is centred and brought to variance 1 in total first, by training rows.
     """
     parts = []
     for embedding in (image, text):
@@ -130,10 +129,9 @@ def choose_k(features: np.ndarray, seed: int) -> tuple[pd.DataFrame, dict[str, i
 
     Returns a table (k, inertia, silhouette, gap, gap_error), {criterion: K}, and their median.
 
-    Elbow: furthest below the chord of the inertia curve (Satopaa et al., "Finding a kneedle in a
-    haystack", 2011). Silhouette: the largest (Rousseeuw, 1987). Gap: the smallest K within one
-    standard error of the next (Tibshirani et al., 2001), uniform references in the box around
-    the data. Looks at no more than `K_SAMPLE` rows.
+    Elbow: furthest below the chord of the inertia curve (Satopaa et al., 2011). Silhouette: the
+    largest (Rousseeuw, 1987). Gap: the smallest K within one standard error of the next (Tibshirani
+    et al., 2001), uniform references in the box around the data. Of `K_SAMPLE` rows at most.
     """
     rng = np.random.default_rng(seed)
     if len(features) > K_SAMPLE:
@@ -179,9 +177,8 @@ def gap(k, gaps, errors) -> int:
 def cluster_names(table: pd.DataFrame, assigned: np.ndarray) -> dict[int, str]:
     """A name per cluster: its commonest category and the two words most distinctive of it.
 
-    Words come from the titles, less the brand, and from the items, materials and styles that were
-    read out of the descriptions. Distinctive is what has the largest class-based TF-IDF: frequent
-    in the cluster, rare elsewhere (Grootendorst, "BERTopic", 2022).
+    Words of the titles, less the brand, and of the items, materials and styles that were read;
+    distinctive by class-based TF-IDF (Grootendorst, "BERTopic", 2022).
     """
     read = table.reindex(columns=["llm_main_item", "llm_material", "llm_style"], fill_value="")
     titles = [

@@ -1,7 +1,7 @@
 """Embeddings: every product's picture and text in one space, by the preset's CLIP.
 
-Every stage that needs embeddings makes them when they are missing; this makes them beforehand. An
-interrupted run goes on; --force writes the embeddings, and aligns the embedded CLIP, anew.
+Every stage that needs embeddings makes them; this makes them beforehand. An interrupted run goes
+on; --force writes the embeddings, and aligns the embedded CLIP, anew. A listing needs no picture.
 
 Reads   <data-dir>/dataset_with_llm.csv, the pictures in <raw-dir>
 Writes  <data-dir>/img_emb.npy, wrd_emb.npy, img_emb.set_aside.csv (pictures that cannot be decoded)
@@ -25,7 +25,7 @@ def main() -> None:
 
     from common import dataset
 
-    data = dataset.load(replace(run, limit=None), embed_anew=run.force)
+    data = dataset.load(replace(run, limit=None), embed_anew=run.force, market="")
     products, width = data.image.shape
     print(f"{products:,} products embedded in {width} dimensions: {run.paths.data}/*_emb.npy")
 

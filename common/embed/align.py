@@ -57,8 +57,8 @@ def align_clip(
 ) -> History:
     """Trains ``clip`` in place: its heads, then with them the last stage of its image tower.
 
-    The heads first, so that the gradient which then reaches the stage is no longer that of chance
-    (Kumar et al., ICLR 2022); of either step the epoch of the lowest validation loss is kept.
+    The heads first, so that the stage's gradient is no longer that of chance (Kumar et al., ICLR
+    2022); of either step the epoch of the lowest validation loss is kept.
 
     activations: what ``ImageTower.start`` gives of each picture, (n, s); text: features of the
     text tower, (n, 384); train, validation: row numbers. Deterministic for a seed on a device.

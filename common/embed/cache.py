@@ -13,8 +13,8 @@ from common.artifacts import StageError
 class RowCache:
     """Feature rows (float16) keyed by what they were computed from, in one SQLite file.
 
-    Every :meth:`put` is a transaction, so that a kill costs one batch; two processes may use the
-    file at once. Float16 keeps three digits, as many as the bfloat16 towers that fill it.
+    Every :meth:`put` is a transaction, so that a kill costs one batch. Float16 has as many digits
+    as the bfloat16 towers that fill it.
     """
 
     def __init__(self, path: Path):

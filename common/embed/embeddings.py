@@ -16,15 +16,15 @@ from common.artifacts import RunConfig, StageError
 from common.embed.cache import file_stamp
 from common.merge.splits import SPLITS
 from common.product_table import listing_text
-from common.training import torch_device
+from common.training import History, torch_device
 
 
 def ensure(run: RunConfig, table: pd.DataFrame, force: bool = False) -> tuple[Path, Path]:
     """Makes or completes ``img_emb.npy`` and ``wrd_emb.npy`` for ``table``; returns their paths.
 
     Both are float32 (n_rows, d), rows L2-normalised, in the table's order; ``<name>.ids.txt``
-    names the rows. A picture that cannot be decoded leaves a row of NaN and stands with its
-    reason in ``img_emb.set_aside.csv``. Where both are current nothing is loaded or computed,
+    names the rows. A row without a picture is NaN, as is one whose picture cannot be decoded, which
+    stands in ``img_emb.set_aside.csv``. Where both are current nothing is loaded or computed,
     unless ``force``. Raises StageError when the model cannot be had or no picture can be decoded.
     """
     identity = presets.clip_identity(run.preset, run.clip)
@@ -35,9 +35,12 @@ def ensure(run: RunConfig, table: pd.DataFrame, force: bool = False) -> tuple[Pa
         path.with_name(path.stem + suffix + ".npy")
         for path in (run.paths.img_emb, run.paths.wrd_emb)
     ]
-    files = [run.paths.raw / name for name in table["image_path"]]
-    texts = listing_text(table)
-    rows = [table["product_key"], [file_stamp(file) for file in files], texts]
+    pictured = np.flatnonzero(table["image_path"] != "")
+    files = [run.paths.raw / name for name in table["image_path"].iloc[pictured]]
+    texts, stamps = listing_text(table), [""] * len(table)
+    for row, file in zip(pictured, files, strict=True):
+        stamps[row] = file_stamp(file)
+    rows = [table["product_key"], stamps, texts]
     settings = {"model": identity}
     if lite:
         rows.append(table["split"])
@@ -65,11 +68,12 @@ def ensure(run: RunConfig, table: pd.DataFrame, force: bool = False) -> tuple[Pa
     truncated = text_tower.truncated(texts)
     seconds[text_path] = time.monotonic() - started
     set_aside = image_path.with_name(image_path.stem + ".set_aside.csv")
-    rows = [(table["product_key"][row], files[row], reason) for row, reason in reasons.items()]
+    keys = table["product_key"].iloc[pictured].tolist()
+    rows = [(keys[place], files[place], reason) for place, reason in reasons.items()]
     artifacts.write_csv(pd.DataFrame(rows, columns=["product_key", "file", "reason"]), set_aside)
-    if len(reasons) == len(table):
+    if reasons and len(reasons) == len(files):
         raise StageError(
-            f"none of the {len(table)} pictures under {run.paths.raw} can be decoded; "
+            f"none of the {len(files)} pictures under {run.paths.raw} can be decoded; "
             f"the reasons are in {set_aside}"
         )
     if reasons:
@@ -82,25 +86,31 @@ def ensure(run: RunConfig, table: pd.DataFrame, force: bool = False) -> tuple[Pa
         tokens = f"the {clip.tokenizer.context_length} tokens that the model reads"
         print(f"{truncated} of {len(texts)} texts are longer than {tokens}, so cut", flush=True)
 
-    readable = ~np.isnan(activations[:, 0])
-    train, validation, test = (
-        np.flatnonzero(readable & (table["split"] == side).to_numpy()) for side in SPLITS
-    )
+    split, readable = table["split"].to_numpy()[pictured], ~np.isnan(activations[:, :1]).any(axis=1)
+    train, validation, test = (np.flatnonzero(readable & (split == side)) for side in SPLITS)
     if lite:
-        history = align.align_clip(clip, activations, text, train, validation, device)
+        history = History()
+        if len(train):
+            text_of = text[pictured]
+            history = align.align_clip(clip, activations, text_of, train, validation, device)
+        else:
+            print("no training row has a picture: its towers stay as they are", flush=True)
         align.save_clip(clip.model, weights.parent)
         artifacts.record(
             weights, run, inputs, history.seconds, settings, best_epoch=history.best_epoch
         )
         image_tower, _ = encoders.clip_towers(clip)  # with its last stage as it is now
-    image = encoders.project(image_tower.finish(activations), image_tower)
     text = encoders.project(text, text_tower)
-    recall = metrics.retrieval(image[test], text[test])
-    print(
-        f"{identity['name']}: among {recall['among']} test products a text finds its picture "
-        f"first in {recall['text_to_image@1']:.1%}, among ten in {recall['text_to_image@10']:.1%}",
-        flush=True,
-    )
+    image, recall = np.full_like(text, np.nan), {}
+    if len(files):
+        image[pictured] = encoders.project(image_tower.finish(activations), image_tower)
+    if len(test):
+        recall = metrics.retrieval(image[pictured[test]], text[pictured[test]])
+        print(
+            f"{identity['name']}: among {recall['among']} test products a text finds its picture "
+            "first in {text_to_image@1:.1%}, among ten in {text_to_image@10:.1%}".format(**recall),
+            flush=True,
+        )
     for path, array, notes in (
         (image_path, image, {"set_aside": len(reasons), "retrieval": recall}),
         (text_path, text, {"truncated": truncated}),

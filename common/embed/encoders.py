@@ -31,10 +31,9 @@ _STRIDE = 32  # pixels of the picture to a cell of an EfficientNet's last maps
 class ImageTower:
     """Pixels -> features of one network in two steps; the activations between them are cached.
 
-    EfficientNet is cut before its last stage, a ninth of its work: the embedded CLIP trains that
-    stage, the CNN stages use it as it came. Of other networks the activations are the features.
-    Mixed precision, channels last, batch norms folded (the same function, half as fast again).
-    ``head``: what turns features into embeddings, if anything does.
+    EfficientNet is cut before its last stage, a ninth of its work, which the embedded CLIP trains;
+    of other networks the activations are the features. Mixed precision, channels last, batch norms
+    folded (half as fast again). ``head``: what turns features into embeddings, if anything does.
     """
 
     def __init__(self, module: nn.Module, preprocess, identity: dict, head=None):

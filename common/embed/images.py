@@ -30,8 +30,7 @@ class BrokenImageError(Exception):
 class Pixels:
     """A model's input: an open_clip or timm validation transform, taken apart.
 
-    The workers resize and crop and hand over bytes; the device that computes normalises. Torch
-    resizes bytes four times as fast as Pillow, but for a level in one value of three hundred alike.
+    Workers resize and crop, the device normalises. Torch resizes four times as fast as Pillow.
     """
 
     def __init__(self, preprocess: Compose):

@@ -126,8 +126,7 @@ def lite_preprocess() -> Callable:
 def _one_line_errors(kind: str, label: str, repository: str = ""):
     """Whatever a library raises when weights cannot be had or read becomes one line.
 
-    ``repository``: where the hub keeps them, if it does. The hub's client would try for a minute
-    before it gives up, so a hub out of reach is found out first.
+    ``repository``: where the hub keeps them, if it does; its client gives up after a minute only.
     """
     places = f"{constants.HF_HUB_CACHE} and the hub"
     folder = "models--" + repository.replace("/", "--")  # as the hub's client names it

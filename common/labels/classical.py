@@ -59,9 +59,8 @@ def features(
 ) -> np.ndarray:
     """Image and text embedding side by side (n_rows, d), as the model `name` is given them.
 
-    The linear models see them standardised, the neighbours, which compare angles, as they are, the
-    trees so many principal components, whitened: on more than a thousand raw columns boosting takes
-    many times as long. All is fitted on the split's training rows.
+    Linear models see them standardised, neighbours, which compare angles, as they are, trees as
+    whitened principal components, which takes a fraction of the time. Fitted on training rows.
     """
     if name == "KNeighbors":
         return embeddings

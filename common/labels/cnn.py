@@ -97,8 +97,7 @@ class PhotoBatches(DataLoader):
     """Re-iterable batches of photos read from disk: ((photos, *others), targets).
 
     Photos are float (n, 3, height, width), normalised. In training (`shuffle`) each is flipped and
-    cropped at random, since a garment stays what it is; every pass has another order, which
-    depends on `seed` and the number of the pass only.
+    cropped at random, in another order every pass, by `seed` and the number of the pass only.
     """
 
     def __init__(self, files, pixels: Pixels, others, rows, targets, shuffle: bool, seed: int):

@@ -1,8 +1,7 @@
 """Train one network on all labelling tasks at once, and read its predictions.
 
-Under the criterion `cross-entropy` by argmax, with probabilities at a fitted temperature; under
-`study`, the published study's binary cross-entropy of one sigmoid per class, by exact match at 0.5
-and by argmax.
+Under the criterion `cross-entropy` by argmax, with probabilities at a fitted temperature; under the
+`study`'s binary cross-entropy of one sigmoid per class, by exact match at 0.5 and by argmax.
 """
 
 import time
@@ -35,9 +34,8 @@ class Model:
     """A network to train and score.
 
     build: {task: number of classes} -> network that returns {task: logits}. config: None where the
-    network has a `fit` of its own, without epochs. also: {model name: batches} for which the
-    trained network predicts again. criterion: cross-entropy, or the study's. resumable: keep a
-    checkpoint per epoch.
+    network has a `fit` of its own. also: {model name: batches} to predict again for. criterion:
+    cross-entropy, or the study's. resumable: keep a checkpoint per epoch.
     """
 
     name: str
@@ -112,8 +110,7 @@ def train(
 ) -> tuple[nn.Module, History, dict[str, float]]:
     """Builds and trains a network; returns it, the history and {task: temperature}.
 
-    The temperatures are fitted on the validation rows; there are none under the study's
-    criterion, which has no probabilities.
+    Temperatures are fitted on validation rows; the study's criterion has no probabilities.
     """
     training.seed_everything(split.seed)
     network = model.build(split.classes)

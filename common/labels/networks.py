@@ -97,10 +97,9 @@ class ClipFusion(nn.Module):
 class KernelFusion(nn.Module):
     """Image and text embedding and the words of the text to labels, by kernel ridge regression.
 
-    A product is labelled as those most similar in all three are, each by its principal components;
-    a class is a regression on 0 and 1 (Rifkin, Yeo and Poggio, "Regularized least-squares
-    classification", 2003). A row of NaN stands for a photo or a text that is not there: a kernel
-    that has learned from the other alone then predicts.
+    A product is labelled as those most similar in the principal components of all three; a class is
+    a regression on 0 and 1 (Rifkin, Yeo and Poggio, "Regularized least-squares classification",
+    2003). NaN stands for a photo or text that is not there: a kernel of the other then predicts.
 
     Args:
         widths: of image embedding, text embedding, hashed words; components: of each, at most.

@@ -9,11 +9,13 @@ none is left. The study's text fails it: it holds the target of 83 % of the Fash
 import re
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 
 from common.artifacts import StageError
-from common.merge.currency import EUR_TO_USD, HNM_TO_EUR, INR_TO_USD
+from common.merge.currency import EUR_TO_USD, HNM_TO_EUR, INR_TO_USD, RATES
 
+_DIGIT = re.compile(r"\d")
 _AMOUNT = r"\d+(?:[.,]\d+)*"
 _SPACED = rf"(?:\d{{1,3}}(?:[ \u00a0\u202f]\d{{3}})+(?!\d)(?:,\d+)?|{_AMOUNT})"  # 1 299,00
 _CODE = (
@@ -56,6 +58,11 @@ def amounts(usd: float, inr: Iterable[float] = ()) -> set[str]:
     return {_plain(number) for number in numbers}
 
 
+def own_amounts(price: float) -> set[str]:
+    """The same of a listing's price in its own currency."""
+    return {_plain(f"{price:.2f}")}
+
+
 def _plain(number: str) -> str:
     """``1,899.00`` -> ``1899``, ``19,90`` -> ``19.9``."""
     if re.fullmatch(r"\d+,\d\d", number):  # decimal comma
@@ -71,6 +78,8 @@ def _matches(text: str, prices: set[str]) -> list[re.Match]:
 
 def without_prices(text: str, prices: set[str]) -> str:
     """``text`` without amounts of money and without the numbers in ``prices``."""
+    if not _DIGIT.search(text):
+        return text
     cleaned = MONEY.sub(" ", text)
     for match in reversed(_matches(cleaned, prices)):
         cleaned = f"{cleaned[: match.start()]} {cleaned[match.end() :]}"
@@ -80,9 +89,14 @@ def without_prices(text: str, prices: set[str]) -> str:
 def leaky_rows(table: pd.DataFrame) -> pd.Series:
     """Per row what title and description give away: ``own price``, ``amount of money`` or ""."""
     texts, verdicts = table["title"] + " " + table["description"], []
-    for text, usd in zip(texts, table["price_usd"], strict=True):
+    rates = table["currency"].map(RATES) if "currency" in table else table["price_usd"] * np.nan
+    for text, usd, rate in zip(texts, table["price_usd"], rates, strict=True):
+        if not _DIGIT.search(text):
+            verdicts.append("")
+            continue
+        own = amounts(usd) if rate != rate else own_amounts(usd / rate)
         money = "amount of money" if MONEY.search(text) else ""
-        verdicts.append("own price" if _matches(text, amounts(usd)) else money)
+        verdicts.append("own price" if _matches(text, own) else money)
     return pd.Series(verdicts, index=table.index)
 
 

@@ -59,11 +59,10 @@ def read_articles(folder: Path) -> pd.DataFrame:
 def article_prices(path: Path, statistic: str = "median") -> tuple[pd.DataFrame, dict[str, int]]:
     """One price per article from all its transactions, out of core, in one pass.
 
-    The full price of a product is the 0.9 quantile of all transactions of its variants;
-    transactions below half of it are clearance and do not count. ``statistic`` of the rest:
-    ``median``, ``mean``, ``mode`` (most frequent, the higher of two) or ``high`` (the full price).
-    Returns the frame ``article_id, price`` (scaled, as in the file) and the number of transactions
-    by what became of them, which add up to the rows of the file.
+    The full price of a product is the 0.9 quantile of all transactions of its variants; those
+    below half of it are clearance. ``statistic`` of the rest: ``median``, ``mean``, ``mode`` (most
+    frequent, the higher of two) or ``high`` (the full price). Returns the frame ``article_id,
+    price`` (scaled) and the transactions by what became of them, which add up to the file.
     """
     if statistic not in STATISTICS:
         raise ValueError(f"statistic {statistic!r} is none of {', '.join(STATISTICS)}")
@@ -75,7 +74,7 @@ def article_prices(path: Path, statistic: str = "median") -> tuple[pd.DataFrame,
         db.execute("SET temp_directory = ?", [spill])
         # Few distinct prices per article: the histogram is small whatever the file's length.
         try:
-            db.execute(_HISTOGRAM, {"path": str(path), "columns": header})
+            db.execute(_HISTOGRAM, {"path": str(path), "columns": header, "scale": PRICE_SCALE})
         except duckdb.InvalidInputException as error:
             reason = str(error).partition("\n")[0]
             raise StageError(f"{path} is broken ({reason}); download it again") from error
@@ -93,39 +92,9 @@ def article_prices(path: Path, statistic: str = "median") -> tuple[pd.DataFrame,
     return prices, dict(sorted(counts))
 
 
-# A row without a price, a short row and a price that is no number all read as NULL.
-_HISTOGRAM = f"""
-CREATE TEMP TABLE histogram AS
-SELECT article_id,
-       CASE WHEN isfinite(price) THEN round(price * {PRICE_SCALE})::BIGINT END AS price,
-       count(*) AS n
-FROM (SELECT coalesce(article_id, '') AS article_id, try_cast(price AS DOUBLE) AS price
-      FROM read_csv($path, columns = $columns, auto_detect = false, header = true,
-                    delim = ',', quote = '"', null_padding = true, parallel = true))
-GROUP BY ALL
-"""
-_FULL_PRICES = """
-CREATE TEMP TABLE judged AS
-WITH usable AS (
-    SELECT left(article_id, 7) AS product, price, sum(n) AS n
-    FROM histogram WHERE price > 0 GROUP BY ALL
-), ranked AS (
-    SELECT product, price,
-           sum(n) OVER (PARTITION BY product ORDER BY price) AS upto,
-           sum(n) OVER (PARTITION BY product) AS total
-    FROM usable
-), full_price AS (
-    SELECT product, min(price) AS full_price
-    FROM ranked WHERE upto >= $quantile * total GROUP BY product
+_HISTOGRAM, _FULL_PRICES, _PRICES = (
+    Path(__file__).with_name("article_prices.sql").read_text("utf-8").rstrip(";\n").split(";\n")
 )
-SELECT article_id, price, n, full_price,
-       CASE WHEN price IS NULL THEN 'price missing'
-            WHEN price < 0 THEN 'price negative'
-            WHEN price = 0 THEN 'price zero'
-            WHEN price < $cut * full_price THEN 'deep discount'
-            ELSE 'kept' END AS state
-FROM histogram LEFT JOIN full_price ON product = left(article_id, 7)
-"""
 STATISTICS = {
     # Over a histogram: the mean of the lower and the upper median.
     "median": "(min(price) FILTER (2 * upto >= total) + min(price) FILTER (2 * upto > total)) / 2",
@@ -133,21 +102,13 @@ STATISTICS = {
     "mode": "arg_max(price, (n, price)) * 1.0",
     "high": "any_value(full_price) * 1.0",
 }
-_PRICES = """
-SELECT article_id, {statistic} AS price
-FROM (SELECT *, sum(n) OVER (PARTITION BY article_id ORDER BY price) AS upto,
-             sum(n) OVER (PARTITION BY article_id) AS total
-      FROM judged WHERE state = 'kept')
-GROUP BY article_id ORDER BY article_id
-"""
 
 
 def read_styles(folder: Path) -> pd.DataFrame:
     """``styles.csv`` with what ``styles/<id>.json`` adds, one row per line, all text.
 
-    From the JSON: ``discounted_inr`` and ``list_inr`` (float, rupees), ``brand``,
-    ``age_group``, ``description`` (plain text), ``rating``, ``vat``. ``image`` and ``problem``
-    (why a row cannot be used, or "") as in :func:`read_articles`.
+    From the JSON: ``discounted_inr`` and ``list_inr`` (float, rupees), ``brand``, ``age_group``,
+    ``description`` (plain text), ``rating``, ``vat``; ``image``, ``problem``: `read_articles`.
     """
     styles = _split_styles(folder / "styles.csv")
     _check_ids(styles, "id", r"\d+", folder, "{}.jpg")

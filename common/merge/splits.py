@@ -1,8 +1,7 @@
 """The train/validation/test split of every stage: grouped, stratified, seeded; 64 / 16 / 20 %.
 
-Rows that are one product lie on one side, or a model is scored on what it has seen: those of a
-source with the same product code, display name but for its colours ("Arrow Men Blue Shirt", "Arrow
-Men White Shirts"), or whole description. A group is a connected component of these links.
+Rows that are one product lie on one side: those of a source with the same product code, display
+name but for its colours, or whole description. A group is a connected component of these links.
 Boilerplate, such as a washing instruction under dozens of names, links nothing.
 """
 
@@ -33,10 +32,17 @@ def groups(table: pd.DataFrame) -> pd.Series:
     allowed = max(200, LARGEST_GROUP * len(table))
     for limit in BOILERPLATE_NAMES:
         specific = texts.where(texts.map(names_of_text) <= limit, "")
-        component = _components([table["product_key"], names, specific])
+        component = components([table["product_key"], names, specific])
         if np.bincount(component).max() <= allowed:
             break
-    return table["product_key"].groupby(component).transform("min").rename("group")
+    return group_names(table["product_key"], component)
+
+
+def group_names(keys: pd.Series, component: np.ndarray) -> pd.Series:
+    """The smallest key of each row's component."""
+    order = np.argsort(keys.to_numpy(), kind="stable")
+    _, first = np.unique(component[order], return_index=True)
+    return pd.Series(keys.to_numpy()[order[first]][component], keys.index, name="group")
 
 
 def display_names(table: pd.DataFrame) -> pd.Series:
@@ -55,7 +61,7 @@ def _words(text: str) -> str:
     return " ".join(re.findall(r"[^\W_]+", text.lower()))
 
 
-def _components(keys: list[pd.Series]) -> np.ndarray:
+def components(keys: list[pd.Series]) -> np.ndarray:
     """Connected components of rows that share a non-empty value of any key."""
     count, rows = len(keys[0]), np.tile(np.arange(len(keys[0])), len(keys))
     values = pd.concat([f"{number} " + key.where(key != "") for number, key in enumerate(keys)])

@@ -1,4 +1,4 @@
-"""Merges both sources into one product table: price in USD, labels, clean text, outliers out.
+"""Merges the sources into one product table: price in USD, labels, clean text, outliers out.
 
 Prices are converted at the study's rates. The colours of an H&M product (``product_code``) are one
 row: the median of its articles' prices; labels, text and image of its first article with an image.
@@ -9,6 +9,7 @@ import logging
 import re
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,11 @@ log = logging.getLogger(__name__)
 COLUMNS = tuple(
     "product_key dataset_source title description image_path price_usd normalized_gender "
     "normalized_category normalized_usage usage_is_native brand product_type section appearance "
-    "colour split group".split()
+    "colour split group market platform condition price_kind currency size material new_price_usd "
+    "date category_is_native gender_is_native".split()
+)
+_OF_RETAIL = {"market": "retail", "price_kind": "retail", "new_price_usd": np.nan} | dict.fromkeys(
+    ("condition", "currency", "size", "material", "date"), ""
 )
 FENCE = 3.0  # Tukey's outer fence on log price within a source: cuts a price of 0.1 rupees
 # H&M's internal names tell the price or its grade: "Skinny H.W Air 19.99", "Printed Hood B2
@@ -35,38 +40,55 @@ _KEPT, _VARIANT = "kept", "kept with its variant"  # outcomes of raw rows
 
 
 def merge_sources(
-    paths: Paths, study_text: bool = False, statistic: str = "median"
+    paths: Paths,
+    study_text: bool = False,
+    statistic: str = "median",
+    listings: tuple[pd.DataFrame, list[tuple]] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The product table (`COLUMNS`) of both downloads, and the account of every raw row.
+    """The product table (`COLUMNS`) of the downloads that are there, and the account of all rows.
 
-    ``study_text`` appends the study's leaky fields (price, rating, VAT) to the Fashion
-    descriptions. ``statistic`` of an article's sales is its price: see
-    :func:`common.merge.sources.article_prices`. The account has ``source, table, outcome, rows,
-    detail``; the rows of one raw table add up to its file. Its summary is printed. Raises
-    StageError for a broken download, or when nothing is left.
+    ``study_text`` appends the study's leaky fields to the Fashion descriptions.
+    ``statistic``: see :func:`common.merge.sources.article_prices`. ``listings``: second-hand rows
+    with their split, and their account (``source, table, outcome, rows, detail``; the rows of a raw
+    table add up to its file). Raises StageError for a broken download, or when nothing is left.
     """
-    hnm, account = _hnm(paths.hnm_raw, statistic)
-    fashion, fashion_account = _fashion(paths.fashion_raw)
-    table = pd.concat([hnm, fashion], ignore_index=True)
-    account += fashion_account + _remove_prices(table)
-    account = pd.DataFrame(account, columns=["source", "table", "outcome", "rows", "detail"])
+    tables, account = [], []
+    readers = {paths.hnm_raw: partial(_hnm, statistic=statistic), paths.fashion_raw: _fashion}
+    for folder, read in readers.items():
+        if folder.is_dir():
+            products, lines = read(folder)
+            tables.append(products.assign(**_OF_RETAIL))
+            account += lines
+    if not tables and listings is None:
+        places = f"{paths.hnm_raw}, {paths.fashion_raw} nor {paths.raw / 'listings'}/*.csv"
+        raise StageError(f"no data: neither {places} is there; one of them is enough (--raw-dir)")
+    table, (second_hand, lines) = pd.DataFrame(), listings or (pd.DataFrame(), [])
+    if tables:
+        table = pd.concat(tables, ignore_index=True)
+        account += _remove_prices(table)
+    account = pd.DataFrame(account + lines, columns="source table outcome rows detail".split())
     log.info(account.to_string(index=False))
     print(summarize(account), flush=True)
-    if table.empty:
+    if table.empty and second_hand.empty:
         raise StageError(f"no product of {paths.raw} can be used, for the reasons above")
-    # Before the leaky fields are added, so that both texts are split alike.
-    table["group"] = splits.groups(table)
-    table["split"] = splits.assign(table)
-    if study_text:
-        table["description"] = (table["description"] + table["study_fields"].fillna("")).str.strip()
+    if len(table):
+        table["platform"] = table["dataset_source"]
+        table[["category_is_native", "gender_is_native"]] = True
+        # Before the leaky fields are added, so that both texts are split alike.
+        table["group"] = splits.groups(table)
+        table["split"] = splits.assign(table)
+        if study_text:
+            table["description"] = (table["description"] + table["study_fields"]).str.strip()
+    parts = [part[list(COLUMNS)] for part in (table, second_hand) if len(part)]
+    table = pd.concat(parts, ignore_index=True)
     leakage.audit(table, text="study" if study_text else "clean")
-    return table[list(COLUMNS)], account
+    return table, account
 
 
 def summarize(account: pd.DataFrame) -> str:
     """The account in short: what became of each source's products, and labels never seen."""
     lines, reasons = [["source", "raw rows", "products", "variants", "set aside"]], [""]
-    products = account[account["table"].isin(("articles", "styles"))]
+    products = account[account["table"].isin(("articles", "styles", "listings"))]
     for source, outcomes in products.groupby("source", sort=False):
         rows = outcomes.set_index("outcome")["rows"]  # the largest first
         aside = rows.drop([_KEPT, _VARIANT], errors="ignore")
@@ -112,6 +134,8 @@ def _hnm(folder: Path, statistic: str) -> tuple[pd.DataFrame, list[tuple]]:
             "section": first["section_name"],
             "appearance": first["graphical_appearance_name"],
             "colour": first["colour_group_name"],
+            "list_inr": np.nan,
+            "study_fields": "",
             "raw_gender": first["index_group_name"],
             "raw_usage": "",
         }

@@ -1,8 +1,7 @@
 """Source labels -> 5 genders, 11 categories, 8 usages; the mappings are in ``taxonomy.toml``.
 
-The category follows the fine type (H&M ``product_type_name``, Fashion ``articleType``), so that
-a class means the same in both sources. Every value of both downloads is mapped, or dropped on
-purpose, by name. Any other value maps to ``None`` and is reported by name; it is never guessed.
+The category follows the fine type (H&M ``product_type_name``, Fashion ``articleType``), so that a
+class means the same in both. Any other value maps to ``None`` and is reported by name, not guessed.
 
 Borderline rules: one-piece garments (jumpsuit, romper) are Dresses; a set takes the category of its
 upper piece; sweatshirts and hoodies are Knitwear, as H&M's type "Sweater" holds them too; blouses

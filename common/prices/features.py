@@ -1,6 +1,6 @@
 """Features of the price models: embeddings, words and one-hot columns of the product table.
 
-Two sets of features, kept apart so that a comparison with the study compares models only:
+Two sets of features, so that a comparison with the study compares models only:
 
 ``study``    the study's columns beside the embeddings: source, gender, category and usage.
 ``listing``  that and what a seller can state: LISTING_COLUMNS and the words of the text.

@@ -38,8 +38,7 @@ class PackedMLP(nn.Module):
     """`members` small MLPs side by side, each with four outputs for a price.
 
     The outputs are `QUANTILES` of the log price and the price in USD, both standardised. A member
-    sees all features and learns from all folds of rows but one, so that an ensemble costs one
-    training (packed ensembles: Laurent et al., ICLR 2023).
+    learns from all folds of rows but one (packed ensembles: Laurent et al., ICLR 2023).
 
     blocks: width of each group of features, such as an embedding or a column; in training a share
     `missing` of them is replaced by their mean, as is a feature that a listing leaves out (NaN).
@@ -88,10 +87,10 @@ class PackedLinear(nn.Module):
 class PriceEnsemble(nn.Module):
     """Members that are each half a small network and half a kernel ridge regression.
 
-    Both halves read principal components, and neither has learned from the member's fold. blocks:
-    width of each group of features, the first `embeddings` of them reduced to `components`;
-    network: arguments of `PackedMLP`; landmarks: of `KernelRidge`; scales: mean and deviation of
-    the log price and of the price. Takes and returns what `PackedMLP` does; NaN: unknown.
+    Neither half has learned from the member's fold. blocks: width of each group of features, the
+    first `embeddings` of them reduced to `components`; network: arguments of `PackedMLP`;
+    landmarks: of `KernelRidge`; scales: mean, deviation of the log price and of the price.
+    Takes and returns what `PackedMLP` does; NaN: unknown.
     """
 
     def __init__(

@@ -1,7 +1,6 @@
 """Boosted trees for prices: LightGBM and XGBoost, with the study's settings and tuned ones.
 
-They read embeddings raw, as principal components or as random projections, and learn USD or its
-logarithm.
+They read embeddings raw, as principal components or random projections; the target is USD or log.
 """
 
 import time
