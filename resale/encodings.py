@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from resale.fields import WORD
+from resale.fields import WORD, fields_stated
 
 SMOOTHING = 8.0  # rows at the platform's median that every mean is taken with
 KINDS = ("asked", "sold")
@@ -84,6 +84,7 @@ def plain_columns(fields: pd.DataFrame) -> dict[str, np.ndarray]:
         "share of capitals": fields["capitals"] / (fields["letters"] + 1),
         "digits of the title": fields["digits"],
         "letters of the description": fields["description"].str.len(),
+        "fields stated": fields_stated(fields),
         "kind of price": fields["kind"].map({kind: place for place, kind in enumerate(KINDS)}),
         "day": fields["day"],
         "size as a number": size.astype(float),

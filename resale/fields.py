@@ -75,6 +75,11 @@ def read_fields(table: pd.DataFrame) -> pd.DataFrame:
     return fields
 
 
+def fields_stated(fields: pd.DataFrame) -> np.ndarray:
+    """(n,) how many of the fields of a marketplace's form a listing has; 0: a seller's line."""
+    return (fields[[*BLANK, "description"]] != "").sum(axis=1).to_numpy()
+
+
 def blank(fields: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Listings as a seller types them: a title, and now and then a brand or a condition.
 

@@ -17,10 +17,10 @@ from safetensors.numpy import load_file, save
 from common.artifacts import StageError, atomic, write_json
 from common.runtime import Progress, cpu_count
 from resale.encodings import TargetEncodings
-from resale.fields import read_fields
+from resale.fields import fields_stated, read_fields
 from resale.level_one import CATEGORICAL, CONDITION, FOLDS, RIDGE, LevelOne, Stack, column_names
 from resale.platforms import Platforms
-from resale.ranges import Ranges, threads_for
+from resale.ranges import FACTORS, Ranges, threads_for
 from resale.ridge import HierarchicalRidge
 from resale.words import Words
 
@@ -88,14 +88,12 @@ class ResalePriceModel:
             if len(learn) and held.any():
                 fold = fit_booster(stack, matrix, names, learn, seed, FOLD_SETTINGS, FOLD_ROUNDS)
                 predicted[held] = fold.predict(matrix[held])
-        place = level.platforms.places(stack.fields["platform"])
         margins = Ranges.fit(
             np.column_stack([matrix, predicted]),
             stack.target - predicted,
             stack.weight,
             stack.fold,
-            place,
-            stack.fields["grade"].to_numpy(),
+            _groups(level.platforms, stack.fields),
             len(level.platforms.names),
         )
         return cls(level, trees, margins, seed=seed)
@@ -126,17 +124,19 @@ class ResalePriceModel:
 
     def price_fields(self, listing: pd.DataFrame) -> Prices:
         """As :meth:`price`, of rows of :func:`resale.fields.read_fields`."""
-        sparse = self.level.sparse(listing)
         # A listing of no platform is priced on several.
         places = [
             self.platforms.references(title) if place < 0 else [place]
-            for place, title in zip(sparse.platform, listing["title"], strict=True)
+            for place, title in zip(
+                self.platforms.places(listing["platform"]), listing["title"], strict=True
+            )
         ]
-        row = np.repeat(np.arange(len(listing)), [len(found) for found in places])
-        sparse = sparse[row]
-        sparse.platform = np.fromiter((place for found in places for place in found), np.int64)
+        row = np.repeat(np.arange(len(listing)), [len(several) for several in places])
         listing = listing.iloc[row].reset_index(drop=True)
-        listing["platform"] = np.take(self.platforms.names, sparse.platform)
+        listing["platform"] = np.take(
+            self.platforms.names, [p for several in places for p in several]
+        )
+        sparse = self.level.sparse(listing)
         matrix = self.level.matrix(listing, sparse)
         z = self.trees.predict(matrix, num_threads=threads_for(matrix))
         log_usd = self.platforms.to_log(z, sparse.platform)
@@ -144,7 +144,7 @@ class ResalePriceModel:
         if self.ranges is None:
             return Prices(mean, mean, mean)
         below, above = self.ranges.distances(
-            np.column_stack([matrix, z]), sparse.platform, sparse.grade
+            np.column_stack([matrix, z]), _groups(self.platforms, listing)
         )
         scale = np.take(self.platforms.scale, sparse.platform)
         # What the platforms differ by is not known either.
@@ -166,8 +166,10 @@ class ResalePriceModel:
                 arrays[f"encodings.{number}.{part}"] = values
         boosters = {"trees": self.trees}
         if self.ranges:
-            arrays["ranges.platform"] = self.ranges.platform
-            arrays["ranges.condition"] = self.ranges.condition
+            arrays |= {
+                f"ranges.{name}": part
+                for name, part in zip(FACTORS, self.ranges.factors, strict=True)
+            }
             boosters |= dict(zip(("low", "high"), self.ranges.boosters, strict=True))
         write_json(config, folder / "model.json")
         with atomic(folder / "model.safetensors") as temporary:
@@ -204,8 +206,8 @@ class ResalePriceModel:
                 HierarchicalRidge(**{name: arrays[f"ridge.{name}"] for name in names}),
                 TargetEncodings(encodings),
             )
-            factors = arrays["ranges.platform"], arrays["ranges.condition"]
-            return cls(level, trees, Ranges([low, high], *factors), **config["facts"])
+            factors = [arrays[f"ranges.{name}"] for name in FACTORS]
+            return cls(level, trees, Ranges([low, high], factors), **config["facts"])
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise StageError(f"{folder} holds no whole model; make it with: {COMMAND}") from error
         except lightgbm.basic.LightGBMError as error:
@@ -235,6 +237,12 @@ def fit_booster(
         categorical_feature=[names.index(name) for name in CATEGORICAL],
     )
     return lightgbm.train(settings | {"seed": seed}, data, rounds or ROUNDS)
+
+
+def _groups(platforms: Platforms, listing: pd.DataFrame) -> tuple[np.ndarray, ...]:
+    """Places by each of FACTORS."""
+    line = (fields_stated(listing) == 0).astype(np.int64)
+    return platforms.places(listing["platform"]), listing["grade"].to_numpy(), line
 
 
 def _mean(values: np.ndarray, row: np.ndarray) -> np.ndarray:

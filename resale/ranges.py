@@ -14,6 +14,7 @@ from common.runtime import cpu_count
 from resale.condition import CONDITIONS
 
 COVERAGE = 0.9
+FACTORS = ("platform", "condition", "seller's line")
 TAILS = (0.05, 0.95)
 SETTINGS = {
     "objective": "quantile",
@@ -38,14 +39,14 @@ FEW = 500
 
 @dataclass
 class Ranges:
-    """boosters: of the two tails; platform, condition: factors of the distance to either end.
+    """boosters: of the two tails; factors: of the distance to either end, for each of FACTORS.
 
-    The last place of `condition` is that of an unknown condition.
+    The last place among the conditions is that of an unknown condition; a seller's line is one
+    without any of the fields of a marketplace's form.
     """
 
     boosters: list[lightgbm.Booster]
-    platform: np.ndarray
-    condition: np.ndarray
+    factors: list[np.ndarray]
 
     @classmethod
     def fit(
@@ -54,11 +55,13 @@ class Ranges:
         error: np.ndarray,
         weight: np.ndarray,
         fold: np.ndarray,
-        platform: np.ndarray,
-        grade: np.ndarray,
+        groups: tuple[np.ndarray, ...],
         platforms: int,
     ) -> "Ranges":
-        """matrix: what the error (n,) is foretold by, the prediction among it, all out of fold."""
+        """matrix: what the error (n,) is foretold by, the prediction among it, all out of fold.
+
+        groups: (n,) places by each of FACTORS.
+        """
         tails = np.zeros((len(error), len(TAILS)))
         for number in np.unique(fold):
             learn, held = fold != number, fold == number
@@ -66,25 +69,29 @@ class Ranges:
                 boosters = _fit_tails(matrix[learn], error[learn], weight[learn])
                 tails[held] = _tails(boosters, matrix[held])
         score = np.maximum(error / tails[:, 0], error / tails[:, 1])
-        of_platform, of_condition = np.ones(platforms), np.ones(len(CONDITIONS) + 1)
-        of_platform *= _quantile(score)
+        factors = [np.ones(size) for size in (platforms, len(CONDITIONS) + 1, 2)]
+        factors[0] *= _quantile(score)
         for _ in range(PASSES):
-            for factors, place in ((of_platform, platform), (of_condition, grade)):
-                rest = score / of_platform[platform] / of_condition[grade]
+            for factor, place in zip(factors, groups, strict=True):
+                rest = score / _product(factors, groups)
                 for group in np.unique(place):
                     rows = place == group
                     share = rows.sum() / (rows.sum() + SHRINKAGE)
-                    factors[group] *= _quantile(rest[rows]) ** share
+                    factor[group] *= _quantile(rest[rows]) ** share
         boosters = _fit_tails(matrix, error, weight)
-        return cls(boosters, of_platform, of_condition)
+        return cls(boosters, factors)
 
     def distances(
-        self, matrix: np.ndarray, platform: np.ndarray, grade: np.ndarray
+        self, matrix: np.ndarray, groups: tuple[np.ndarray, ...]
     ) -> tuple[np.ndarray, np.ndarray]:
         """How far the ends lie below and above the prediction, in deviations of the platform."""
         low, high = _tails(self.boosters, matrix).T
-        factor = self.platform[platform] * self.condition[grade]
+        factor = _product(self.factors, groups)
         return -low * factor, high * factor
+
+
+def _product(factors: list[np.ndarray], groups: tuple[np.ndarray, ...]) -> np.ndarray:
+    return np.prod([factor[place] for factor, place in zip(factors, groups, strict=True)], axis=0)
 
 
 def _fit_tails(matrix, error, weight) -> list[lightgbm.Booster]:

@@ -14,6 +14,16 @@ EAST_ASIAN = re.compile(r"[\u3040-\u9fff\uac00-\ud7a3]")
 TITLE, DESCRIPTION, FIELDS = 1.0, 0.7, 0.4
 
 
+# Fields whose values have a term together.
+PAIRS = (
+    ("brand", "category_end"),
+    ("brand", "our_category"),
+    ("platform", "brand"),
+    ("platform", "kind"),
+    ("platform", "month"),
+)
+
+
 def title_terms(title: str) -> list[str]:
     """Words, pairs of words and beginnings of words; of Hangul, Kana and Han also endings."""
     words = WORD.findall(title)
@@ -34,6 +44,7 @@ def title_terms(title: str) -> list[str]:
 def field_terms(fields: pd.DataFrame) -> list[list[str]]:
     """What the fields of each listing say, as terms; rows of :func:`resale.fields.read_fields`."""
     columns = [
+        _terms(fields["platform"], lambda name: [f"platform {name}"]),
         _terms(fields["brand"], lambda brand: [f"brand {brand}"]),
         _terms(
             fields["category"], lambda text: [f"category {text}", *_words("category word", text)]
@@ -50,10 +61,10 @@ def field_terms(fields: pd.DataFrame) -> list[list[str]]:
         _terms(fields["month"], lambda text: [f"month {text}", f"year {text[:4]}"]),
     ]
     rows = [sorted({term for terms in row for term in terms}) for row in zip(*columns, strict=True)]
-    for name in ("category_end", "our_category"):
-        for row, brand, kind in zip(rows, fields["brand"], fields[name], strict=True):
-            if brand and kind:
-                row.append(f"brand {brand} {name} {kind}")
+    for first, second in PAIRS:
+        for row, one, other in zip(rows, fields[first], fields[second], strict=True):
+            if one and other:
+                row.append(f"{first} {one} {second} {other}")
     return rows
 
 

@@ -266,9 +266,9 @@ def test_ranges_are_wider_where_errors_are():
     platform, grade = np.repeat([0, 1], 3000), draw.integers(-1, 5, 6000)
     spread = np.where(platform == 0, 0.2, 1.0) * np.where(grade == 0, 2, 1)
     error, matrix = draw.normal(0, spread), draw.normal(size=(6000, 2))
-    fold = draw.integers(0, 5, 6000)
-    fitted = Ranges.fit(matrix, error, np.ones(6000), fold, platform, grade, 2)
-    below, above = fitted.distances(matrix, platform, grade)
+    fold, groups = draw.integers(0, 5, 6000), (platform, grade, np.zeros(6000, int))
+    fitted = Ranges.fit(matrix, error, np.ones(6000), fold, groups, 2)
+    below, above = fitted.distances(matrix, groups)
     inside = (-below <= error) & (error <= above)
     for rows in (platform == 0, platform == 1, grade == 0, grade == 4):
         assert 0.87 < inside[rows].mean() < 0.93
