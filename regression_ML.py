@@ -30,6 +30,8 @@ Writes  data/results/regression_ML.csv, data/models/regression_ML/ (trees, as te
     python regression_ML.py --data-dir data/kaggle14k --raw-dir PATH --tune 40
 """
 
+from pathlib import Path
+
 from common import cli, runtime
 from common.artifacts import fingerprint
 from common.results import Results
@@ -56,12 +58,22 @@ def main() -> None:
         default="retail",
         help="the products of the two catalogues (default), second-hand listings",
     )
+    parser.add_argument(
+        "--adapt",
+        metavar="FILE.csv",
+        type=Path,
+        help="learns a new marketplace from its listings, in the columns of raw/listings; it takes "
+        "the model of --market resale, and a hundred rows or more",
+    )
     args = cli.parse(parser)
     run = cli.run_config(args)
-    if args.market == "resale":
+    if args.market == "resale" or args.adapt:
         runtime.rest_while_waiting()
         from resale import fit as resale
 
+        if args.adapt:
+            print(resale.adapt(run, args.adapt), flush=True)
+            return
         listings = resale.load(run)
         results = resale.open_results(run, listings, STAGE)
         resale.fit_models(run, listings, results)

@@ -8,6 +8,7 @@ much each of these counts cannot be learned from a hundred rows; it comes from o
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -99,8 +100,10 @@ class AdaptedModel:
         log_usd = self.predict(table) if log_usd is None else log_usd
         return log_usd - self.margin, log_usd + self.margin
 
-    def save(self, path: Path) -> None:
-        """Writes a safetensors file: the own rows as the kernel reads them, none of their text."""
+    def save(self, folder: Path) -> None:
+        """Writes FOLDER/<platform>.safetensors: the own rows as the kernel reads them, no text."""
+        name = re.sub(r"[^\w.-]", "_", self.platform)
+        path = folder / FOLDER / f"{name}.safetensors"
         arrays = {"idf": self.idf, "log_usd": self.log_usd, **vars(self.own)}
         letters = arrays.pop("letters")
         arrays |= {f"letters.{name}": getattr(letters, name) for name in SPARSE}
@@ -133,7 +136,8 @@ def load_adapted(folder: Path, base: LevelOne) -> dict[str, AdaptedModel]:
     models = {}
     for path in sorted(folder.glob(f"{FOLDER}/*.safetensors")):
         try:
-            models[path.stem] = AdaptedModel.load(path, base)
+            model = AdaptedModel.load(path, base)
+            models[model.platform] = model
         except StageError as error:
             print(f"left aside: {error}", flush=True)
     return models

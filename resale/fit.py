@@ -14,6 +14,8 @@ from common.product_table import read_table
 from common.results import Results, aligned
 from common.runtime import Progress
 from common.training import save_model, torch_device
+from resale import listings
+from resale.adapt import FOLDER, AdaptedModel
 from resale.baselines import TfidfRidge
 from resale.condition import CONDITIONS
 from resale.fields import blank, column, read_fields
@@ -123,6 +125,26 @@ def load_model(run: RunConfig, data: ResaleData) -> ResalePriceModel:
     if model.facts.get("table") != fingerprint(data.path):
         raise StageError(f"models/resale was made from another table; run: {COMMAND} --force")
     return model
+
+
+def adapt(run: RunConfig, path: Path) -> str:
+    """Adapts the model to each platform in a CSV of listings, saves that, and says how it errs.
+
+    Raises StageError for a platform that the model has learned from already.
+    """
+    folder = run.paths.model("resale")
+    model = ResalePriceModel.load(folder)
+    lines = [["platform", "own rows", "R2 (log)", "MdAPE", "90 % range"]]
+    for platform, rows in listings.read_file(path).groupby("platform"):
+        if platform in model.platforms.names:
+            raise StageError(f"{platform} is in the model already; to renew it: {COMMAND} --force")
+        adapted = AdaptedModel.fit(model.level, rows.reset_index(drop=True), run.seed[0])
+        adapted.save(folder)
+        r2 = r2_score(adapted.log_usd, adapted.log_usd - adapted.errors)
+        mdape = np.median(np.abs(np.exp(-adapted.errors) - 1))
+        width = f"/ or * {np.exp(adapted.margin):.2f}"
+        lines.append([platform, str(len(adapted.errors)), f"{r2:.3f}", f"{mdape:.1%}", width])
+    return f"by leave-one-out, in {folder / FOLDER}\n{aligned(lines)}"
 
 
 def missing(results: Results, data: ResaleData, name: str, seed: int) -> bool:

@@ -69,6 +69,23 @@ def read_listings(raw: Path) -> tuple[pd.DataFrame, list[tuple]] | None:
     return products, account
 
 
+def read_file(path: Path) -> pd.DataFrame:
+    """The usable listings of one CSV as rows of the product table, without a split.
+
+    Raises StageError where there is none, or the file cannot be read.
+    """
+    if not path.is_file():
+        raise StageError(f"{path} is not there")
+    rows, lacking = _read_file(path)
+    if lacking:
+        raise StageError(f"{path} holds no listings (lacks {lacking})")
+    products = _products(rows, path.parent)
+    outcome = _judge(rows, products)["outcome"]
+    if not (outcome == KEPT).any():
+        raise StageError(f"{path} has no usable listing: {outcome.value_counts().to_dict()}")
+    return products[outcome == KEPT].reset_index(drop=True)
+
+
 def _read_file(path: Path) -> tuple[pd.DataFrame, str]:
     """A file's rows as text, or the columns that it lacks where it is something else.
 

@@ -16,6 +16,7 @@ from safetensors.numpy import load_file, save
 
 from common.artifacts import StageError, atomic, write_json
 from common.runtime import Progress, cpu_count
+from resale.adapt import AdaptedModel, load_adapted
 from resale.encodings import TargetEncodings
 from resale.fields import fields_stated, read_fields
 from resale.level_one import CATEGORICAL, CONDITION, FOLDS, RIDGE, LevelOne, Stack, column_names
@@ -62,11 +63,13 @@ class ResalePriceModel:
     """Prices listings of known platforms, and those of none by a mean over general platforms.
 
     level: what the trees read. trees: a LightGBM booster. ranges: None leaves the ranges out.
-    facts: what :meth:`save` noted.
+    facts: what :meth:`save` noted. adapted: by name, models of platforms that it has not learned
+    from, which price their listings.
     """
 
     def __init__(self, level: LevelOne, trees: lightgbm.Booster, ranges: Ranges | None, **facts):
         self.level, self.trees, self.ranges, self.facts = level, trees, ranges, facts
+        self.adapted: dict[str, AdaptedModel] = {}
 
     @classmethod
     def fit(cls, table: pd.DataFrame, seed: int = 0) -> "ResalePriceModel":
@@ -124,6 +127,17 @@ class ResalePriceModel:
 
     def price_fields(self, listing: pd.DataFrame) -> Prices:
         """As :meth:`price`, of rows of :func:`resale.fields.read_fields`."""
+        prices = self._price_fields(listing)
+        for platform, model in self.adapted.items():
+            rows = np.flatnonzero(listing["platform"] == platform)
+            if len(rows):
+                log_usd = model.predict_fields(listing.iloc[rows].reset_index(drop=True))
+                prices.log_usd[rows] = log_usd
+                prices.low[rows] = log_usd - model.margin
+                prices.high[rows] = log_usd + model.margin
+        return prices
+
+    def _price_fields(self, listing: pd.DataFrame) -> Prices:
         # A listing of no platform is priced on several.
         places = [
             self.platforms.references(title) if place < 0 else [place]
@@ -142,7 +156,7 @@ class ResalePriceModel:
         log_usd = self.platforms.to_log(z, sparse.platform)
         mean = _mean(log_usd, row)
         if self.ranges is None:
-            return Prices(mean, mean, mean)
+            return Prices(mean, mean.copy(), mean.copy())
         below, above = self.ranges.distances(
             np.column_stack([matrix, z]), _groups(self.platforms, listing)
         )
@@ -207,11 +221,13 @@ class ResalePriceModel:
                 TargetEncodings(encodings),
             )
             factors = [arrays[f"ranges.{name}"] for name in FACTORS]
-            return cls(level, trees, Ranges([low, high], factors), **config["facts"])
+            model = cls(level, trees, Ranges([low, high], factors), **config["facts"])
         except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
             raise StageError(f"{folder} holds no whole model; make it with: {COMMAND}") from error
         except lightgbm.basic.LightGBMError as error:
             raise StageError(f"{folder} holds broken trees; make them with: {COMMAND}") from error
+        model.adapted = load_adapted(folder, level)
+        return model
 
 
 _TABLE = ("keys", "sums", "counts")

@@ -5,11 +5,14 @@ import pytest
 from sklearn.metrics import r2_score
 from test_resale_prices import draw_listings
 
-from common.artifacts import StageError
+from common.artifacts import Paths, RunConfig, StageError
+from resale import fit
+from resale import model as resale_model
 from resale.adapt import LEAST_ROWS, AdaptedModel, load_adapted
 from resale.condition import CONDITIONS
 from resale.kernel import WEIGHTS, best_weights, solve
 from resale.level_one import LevelOne
+from resale.model import ResalePriceModel
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +88,7 @@ def test_many_rows_choose_how_much_their_letters_count():
 
 
 def test_a_saved_model_predicts_the_same_and_holds_no_text(model, own, tmp_path):
-    model.save(tmp_path / "adapted" / "new_n.safetensors")
+    model.save(tmp_path)
     content = (tmp_path / "adapted" / "new_n.safetensors").read_bytes()
     assert b"Verkaufe" not in content
     assert b"verkaufe" not in content
@@ -96,7 +99,7 @@ def test_a_saved_model_predicts_the_same_and_holds_no_text(model, own, tmp_path)
 
 def test_a_model_of_another_base_or_a_broken_one_is_left_aside(model, tmp_path, capsys):
     path = tmp_path / "adapted" / "new_n.safetensors"
-    model.save(path)
+    model.save(tmp_path)
     other, _ = LevelOne.fit(draw_listings(200, seed=5), folds=0)
     assert not load_adapted(tmp_path, other)
     assert "another model" in capsys.readouterr().out
@@ -114,3 +117,29 @@ def test_a_title_alone_is_priced(model, own):
     whole, title = model.predict(own[60:]), model.predict(own[60:][["title"]])
     assert np.isfinite(title).all()
     assert np.corrcoef(whole, title)[0, 1] > 0.5
+
+
+def test_a_csv_adapts_the_model_and_prices_its_platform(own, tmp_path, monkeypatch):
+    monkeypatch.setattr(resale_model, "ROUNDS", 20)
+    monkeypatch.setattr(resale_model, "FOLD_ROUNDS", 10)
+    run = RunConfig(Paths(tmp_path))
+    folder = run.paths.model("resale")
+    ResalePriceModel.fit(draw_listings(400)).save(folder)
+    names = {"product_type": "category_raw", "condition": "condition_raw", "price_usd": "price"}
+    rows = own.rename(columns=names).assign(currency="USD", price=own["price_usd"].round(2))
+    rows["title"] += [f" no. {row}" for row in range(len(rows))]
+    path = tmp_path / "shop.csv"
+    rows[:100].drop(columns="platform").to_csv(path, index=False)
+
+    assert "shop" in fit.adapt(run, path)
+    model = ResalePriceModel.load(folder)
+    assert set(model.adapted) == {"shop"}
+    listings = own[100:].assign(platform="shop")
+    prices = model.price(listings)
+    np.testing.assert_allclose(prices.log_usd, model.adapted["shop"].predict(listings))
+    assert (prices.low < prices.log_usd).all()
+    assert r2_score(np.log(listings["price_usd"]), prices.log_usd) > 0.75
+
+    rows[:100].assign(source="east_x").to_csv(path, index=False)
+    with pytest.raises(StageError, match="east_x is in the model already"):
+        fit.adapt(run, path)
