@@ -92,6 +92,7 @@ def parse(options: argparse.ArgumentParser, argv: list[str] | None = None) -> ar
 
 def run_config(args: argparse.Namespace) -> RunConfig:
     """The common flags as the typed value that functions below ``main`` take."""
+    runtime.git_revision()  # while it is small: a process counts its parent's memory as its own
     names = {field.name for field in dataclasses.fields(RunConfig)}
     flags = {name: value for name, value in vars(args).items() if name in names}
     flags |= {"seed": tuple(args.seed), "all_figures": args.figures == "all"}

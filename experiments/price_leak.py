@@ -123,6 +123,7 @@ def main() -> None:
     run = cli.run_config(cli.parse(cli.parser(__doc__)))
     device = torch_device(run.device)
     table = read_table(require(run.paths.llm, "python Use_LLM_for_preprocess.py"))
+    table = table[table["market"] == "retail"].reset_index(drop=True)
     inputs = {"table": run.paths.llm, "raw": str(run.paths.fashion_raw.name)}
     settings = {"near": NEAR, "words": WORDS, "tree_words": TREE_WORDS}
     results, audits = (

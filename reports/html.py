@@ -199,7 +199,8 @@ def priced_examples(paths: Paths, run: RunResults) -> str:
         products = read_table(paths.llm)
     except OSError:
         return '<p class="dim">Left out: there is no product table.</p>'
-    products = products[products["split"] == "test"].sort_values("price_usd", kind="stable")
+    products = products[(products["split"] == "test") & (products["market"] == "retail")]
+    products = products.sort_values("price_usd", kind="stable")
     # Evenly over the price list, so that cheap and dear products show.
     places = np.array_split(np.arange(len(products)), EXAMPLES)
     rows = [

@@ -85,7 +85,7 @@ def adopt(data_dir: Path, target: Path) -> None:
         write_json(_without_folders(slim), target / path.name)
     if (data_dir / "raw" / TRUTH_TABLE).exists():
         products = read_table(data_dir / "merged_dataset.csv")
-        test = products[products["split"] == "test"]
+        test = products[(products["split"] == "test") & (products["market"] == "retail")]
         write_json(ceiling_r2(data_dir / "raw", test), target / CEILING)
 
 

@@ -29,13 +29,15 @@ KEPT = "kept"
 FENCE = 3.0  # Tukey's outer fence on log price, as for the catalogues
 LEAST_FENCED = 20  # rows of a platform from which on it has quartiles
 LARGEST_GROUP = 0.02  # of all rows, but never below 20: what more rows share links nothing
+MOST = 12  # different names of one description, as for the catalogues, or the reverse
 SIDES = (("test", 0.2), ("validation", 0.36), ("train", 1.0))  # and their upper ends
 SIZE_WORDS = frozenset(
     "size taille talla taglia grosse gr tg vel velikost rozmiar maat tamanho sz xs xl xxl xxxl "
     "one 사이즈".split()
 )
-PRICE_BANDS, LEAST_BANDED = 5, 125  # quintiles of a platform, and rows from which on it has them
-LEAST_STRATUM = 25  # smaller platforms are divided together
+PRICE_BANDS, LEAST_BANDED = 5, 125  # quintiles of a platform with so many groups
+LARGE = 0.05  # of the rows of a stratum
+LEAST_STRATUM = 7  # groups; smaller platforms are divided together
 
 
 def read_listings(raw: Path) -> tuple[pd.DataFrame, list[tuple]] | None:
@@ -288,7 +290,8 @@ def groups(products: pd.DataFrame) -> pd.Series:
     """The group of each listing, named after the smallest ``product_key`` in it.
 
     One group: what shares ``split_group``; on a platform the same words of the title (no numbers,
-    no single letters) and brand, or the first 120 characters of the description.
+    no single letters) and brand, or the first 120 characters of the description; but not a generic
+    name above many descriptions ("leather handbag"), nor boilerplate under many names.
     """
     platform = products["platform"] + " "
     words = [
@@ -299,6 +302,10 @@ def groups(products: pd.DataFrame) -> pd.Series:
     names = (platform + products["brand"].str.lower() + " " + words).mask(words == "", "")
     start = products["description"].str[:120]
     texts = (platform + start).mask(start.str.len() < 40, "")
+    keys = (names, texts), (texts, names)
+    names, texts = (
+        key.mask(other.groupby(key).transform("nunique") > MOST, "") for key, other in keys
+    )
     largest = max(20, LARGEST_GROUP * len(products))
     keys = [products["split_group"]]
     for key in (names, texts):
@@ -321,16 +328,16 @@ def assign(products: pd.DataFrame, seed: int = 0) -> pd.Series:
         .agg(rows=("usd", "size"), usd=("usd", "mean"), platform=("platform", "first"))
     )
     by_platform = strata.groupby("platform")
-    size = by_platform["rows"].transform("sum")
+    size = by_platform["rows"].transform("size")
     band = np.minimum(
         (by_platform["usd"].rank(pct=True) * PRICE_BANDS).astype(int), PRICE_BANDS - 1
     )
     strata["stratum"] = strata["platform"] + " " + band.where(size >= LEAST_BANDED, 0).astype(str)
     strata["stratum"] = strata["stratum"].where(size >= LEAST_STRATUM, "small platforms")
-    rng = np.random.default_rng(seed)
-    strata = (
-        strata.sort_index().sample(frac=1, random_state=rng).sort_values("stratum", kind="stable")
-    )
+    # A group that is much of its stratum would be most of a smaller side: it is learned from.
+    strata["large"] = strata["rows"] > LARGE * strata.groupby("stratum")["rows"].transform("sum")
+    strata = strata.sort_index().sample(frac=1, random_state=seed)
+    strata = strata.sort_values(["stratum", "large"], kind="stable")
     by_stratum = strata.groupby("stratum")["rows"]
     place = (by_stratum.cumsum() - strata["rows"] / 2) / by_stratum.transform("sum")
     ends = [end for _, end in SIDES]
