@@ -43,6 +43,7 @@ demo: setup
 	@echo "== 3d CLIP Fusion"; $(RUN) Classification_with_CLIP.py $(SAMPLE)
 	@echo "== 4a prices: linear, neighbours, trees"; $(RUN) regression_ML.py $(SAMPLE)
 	@echo "== 4b prices: networks"; $(RUN) regression_DL_SOTA.py $(SAMPLE)
+	@echo "== 4c second-hand prices"; $(RUN) regression_ML.py $(SAMPLE) --market resale
 	@echo "== attributes imputed"; $(RUN) -m attributes.impute $(SAMPLE)
 	@echo "== listings calibrated"; $(RUN) -m pricing.calibrate $(SAMPLE)
 	@echo "== report"; $(RUN) -m reports $(SAMPLE)
