@@ -21,12 +21,14 @@ def main() -> None:
     group = parser.add_argument_group("the page")
     group.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
     group.add_argument("--port", type=int, default=7860, help="port to listen on (7860)")
+    text = "prices of second-hand (resale; default where their models are) or of new goods"
+    group.add_argument("--market", choices=("resale", "retail"), help=text)
     args = cli.parse(parser)
 
+    from pricing import resale
     from pricing.page.server import serve, wait
-    from pricing.predictor import PricePredictor
 
-    predictor = PricePredictor.load(cli.run_config(args))
+    predictor = resale.load(cli.run_config(args), args.market)
     with serve(predictor, args.host, args.port) as address:
         print(f"the page is at {address} (Ctrl-C ends it)", flush=True)
         wait()

@@ -6,27 +6,40 @@ Each row of the input becomes a whole line of one of two files, ``--out`` or
 
 import csv
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from common.artifacts import StageError
 from common.embed.images import BrokenImageError
 from common.runtime import Progress
-from pricing import uploads
-from pricing.predictor import BATCH, ListingInput, PriceEstimate, PricePredictor
+from pricing import stated, uploads
+from pricing.predictor import BATCH, ListingInput, PriceEstimate
 
+TEXTS = ("title", "description", "text")
+# Columns of the product table that a row may state as they are, and those of raw/listings.
 FIELDS = "brand product_type colour normalized_gender normalized_category normalized_usage".split()
+RAW = {
+    "category_raw": "product_type",
+    "gender_raw": "section",
+    "size_raw": "size",
+    "colour_raw": "colour",
+    "material_raw": "material",
+    "source": "platform",
+    "date": "date",
+}
 COLUMNS = (
     "row id price_usd low_usd high_usd refusal doubts ood_score category category_confidence "
-    "gender gender_confidence usage usage_confidence brand material item comparables".split()
+    "gender gender_confidence usage usage_confidence brand material item comparables "
+    "sold_usd condition currency price low high".split()
 )
+PRICES = ("price_usd", "low_usd", "high_usd", "sold_usd", "price", "low", "high")
 SET_ASIDE_COLUMNS = ["row", "id", "reason"]
 
 
-def price_csv(load: Callable[[], PricePredictor], source: Path, target: Path) -> None:
-    """Prices the listings of ``source`` into ``target``; ``load`` is called if there are any.
+def price_csv(load: Callable, source: Path, target: Path) -> None:
+    """Prices the listings of ``source`` into ``target``.
 
-    Raises StageError for a broken CSV.
+    load: returns the predictor; called if there are any. Raises StageError for a broken CSV.
     """
     aside = target.with_name(target.name + ".set_aside.csv")
     rows = _read_rows(source)
@@ -38,18 +51,20 @@ def price_csv(load: Callable[[], PricePredictor], source: Path, target: Path) ->
         print(f"nothing left to price in {source}; the prices are in {target}")
         return
     predictor, unreadable = load(), 0
+    size = getattr(predictor, "batch", BATCH)
     with (
         _Appender(target, COLUMNS) as priced,
         _Appender(aside, SET_ASIDE_COLUMNS) as set_aside,
         Progress(what="pricing", total=len(rows), unit="listings", done=len(done)) as progress,
     ):
-        for start in range(0, len(waiting), BATCH):
+        for start in range(0, len(waiting), size):
             readable, reasons = [], []
-            for number, row in waiting[start : start + BATCH]:
-                key = {"row": number, "id": row.get("id", "")}
+            for number, row in waiting[start : start + size]:
+                key = {"row": number, "id": row.get("id") or row.get("listing_id", "")}
                 try:
-                    readable.append((key, _listing(row, source.parent)))
-                except (BrokenImageError, _RowError) as error:
+                    listing = _listing(row, source.parent, predictor.platforms)
+                    readable.append((key, listing))
+                except (BrokenImageError, _RowError, stated.StatedError) as error:
                     reasons.append(key | {"reason": error})
             estimates = predictor.predict([listing for _, listing in readable])
             cells = (_cells(estimate) for estimate in estimates)
@@ -76,26 +91,41 @@ def _read_rows(source: Path) -> list[dict[str, str]]:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or error
         raise StageError(f"--csv {source} cannot be read: {reason}") from error
-    if not {"image", "text"} & set(reader.fieldnames or ()):
-        raise StageError(f"--csv {source} has neither a column image nor a column text")
+    if not {"image", *TEXTS} & set(reader.fieldnames or ()):
+        raise StageError(f"--csv {source} has none of the columns image, text and title")
     return rows
 
 
-def _listing(row: dict[str, str], folder: Path) -> ListingInput:
-    """Raises BrokenImageError and _RowError with the reason why a row cannot be priced."""
+def _listing(row: dict[str, str], folder: Path, platforms: Sequence[str]) -> ListingInput:
+    """Raises BrokenImageError, StatedError, _RowError with the reason why a row is not priced."""
     if None in row or None in row.values():
         raise _RowError("not as many cells as the header")
-    name, text = row.get("image", "").strip(), uploads.text(row.get("text"))
-    if not name and not text:
+    row = {name: value.strip() for name, value in row.items() if value.strip()}
+    text = "\n".join(part for name in TEXTS if (part := uploads.text(row.get(name))))
+    if "image" not in row and not text:
         raise _RowError("neither image nor text")
-    image = uploads.picture(folder / name) if name else None
-    fields = {name: row[name].strip() for name in FIELDS if row.get(name, "").strip()}
-    return ListingInput(text, image, fields)
+    image = uploads.picture(folder / row["image"]) if "image" in row else None
+    return ListingInput(text, image, _fields(row, platforms))
+
+
+def _fields(row: Mapping[str, str], platforms: Sequence[str]) -> dict[str, str]:
+    """What a row states. A marketplace's own words that map to nothing of ours are unknown."""
+    fields = {column: row[name] for name, column in RAW.items() if name in row}
+    fields |= stated.marketplace_fields(
+        row.get("category_raw", ""), row.get("gender_raw", ""), row.get("condition_raw", "")
+    )
+    fields |= {name: row[name] for name in FIELDS if name in row}
+    values = {name: row[name] for name in stated.FIELDS if name in row}
+    values.setdefault("new_price", stated.amount(row.get("retail_price", "")))
+    for task in ("category", "gender", "usage"):
+        values |= {task: row[column]} if (column := f"normalized_{task}") in row else {}
+    return fields | stated.fields(values, platforms)
 
 
 def _cells(estimate: PriceEstimate) -> dict[str, object]:
-    prices = {name: getattr(estimate, name) for name in ("price_usd", "low_usd", "high_usd")}
+    prices = {name: getattr(estimate, name) for name in PRICES}
     cells = {name: "" if usd is None else f"{usd:.2f}" for name, usd in prices.items()}
+    cells |= {"condition": estimate.condition, "currency": estimate.currency}
     cells |= {"refusal": estimate.refusal or "", "doubts": " ".join(estimate.doubts)}
     cells["ood_score"] = f"{estimate.ood_score:.3f}"
     for task, label in estimate.labels.items():

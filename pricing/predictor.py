@@ -7,7 +7,7 @@ Needs only ``<data-dir>/models/``. Says what it left out and why there is no pri
 import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from attributes.reader import GAP_ATTRIBUTES, gaps, grounded_values
 from common import runtime
 from common.artifacts import Paths, RunConfig, StageError, require
 from common.dataset import TASKS
+from common.merge.currency import RATES
 from common.prices.conformal import ConformalMargins
 from pricing import ood, uploads
 from pricing.listing import PIECES, TEXT_ATTRIBUTES, TextReader, by_modality, split_title
@@ -28,8 +29,18 @@ from pricing.neighbours import NeighbourIndex
 REFUSALS = ("no_input", "no_garment")
 # What a price does not rest on, or why its interval is wide: the photo shows no garment and is
 # ignored; the text is ignored; the text was read in part; the brand is not in the training data;
-# photo, text and stated fields contradict each other.
-DOUBTS = ("no_garment", "unclear_text", "text_truncated", "unknown_brand", "contradiction")
+# photo, text and stated fields contradict each other. Of second-hand listings alone: the photo was
+# not looked at; the platform is not in the training data; several pieces for one price.
+DOUBTS = (
+    "no_garment",
+    "unclear_text",
+    "text_truncated",
+    "unknown_brand",
+    "contradiction",
+    "photo_unread",
+    "unknown_platform",
+    "lot",
+)
 FOLDER, INDEX, CALIBRATION = "pricing", "index.safetensors", "calibration.json"
 BATCH = 32  # listings
 READ_CHARACTERS = 4_000  # of a text: bounds the time that reading takes
@@ -41,7 +52,8 @@ MAX_ATTRIBUTIONS = 6
 class ListingInput:
     """What a seller gives; any part may be missing.
 
-    fields: columns of the product table that the seller states, e.g. brand, normalized_gender.
+    fields: columns of the product table that the seller states, e.g. brand, normalized_gender,
+    condition; and ``currency``, a code, with ``new_price`` in it.
     """
 
     text: str = ""
@@ -59,7 +71,10 @@ class Label:
 
 @dataclass(frozen=True)
 class Comparable:
-    """A similar product of the training data. image: its file, None where it is not there."""
+    """A similar product or listing of the training data. image: its file, None without one.
+
+    price_kind: retail, asked, sold or unknown. condition, platform: of a listing, "" if unknown.
+    """
 
     product_key: str
     title: str
@@ -67,6 +82,9 @@ class Comparable:
     price_usd: float
     similarity: float
     image: Path | None
+    condition: str = ""
+    price_kind: str = "retail"
+    platform: str = ""
 
 
 @dataclass(frozen=True)
@@ -76,6 +94,12 @@ class PriceEstimate:
     ood_score: 0..1, see :mod:`pricing.ood`. labels: category, gender, usage. attributes: what the
     text states. inferred: attributes predicted from the embeddings. attributions: USD that the
     price loses without a piece of the listing (leave-one-out), the largest first.
+
+    price, low, high: the same in ``currency``. market: ``retail`` prices new goods; ``resale``
+    second-hand ones, and ``price_usd`` is then a price to ask. sold_usd: what such pieces sold
+    for, at most ``price_usd``, None where the data do not know. new_price_usd: what it cost new,
+    if known. condition: stated or read, "" if unknown. narrows: fields that are missing with the
+    deviation of the log price over their plausible values, the largest first.
     """
 
     price_usd: float | None = None
@@ -89,6 +113,24 @@ class PriceEstimate:
     inferred: dict[str, Label] = field(default_factory=dict)
     comparables: tuple[Comparable, ...] = ()
     attributions: tuple[tuple[str, float], ...] = ()
+    market: str = "retail"
+    sold_usd: float | None = None
+    new_price_usd: float | None = None
+    currency: str = "USD"
+    price: float | None = None
+    low: float | None = None
+    high: float | None = None
+    condition: str = ""
+    narrows: tuple[tuple[str, float], ...] = ()
+
+
+def in_currency(estimate: PriceEstimate, code: str) -> PriceEstimate:
+    """The estimate with ``price``, ``low`` and ``high`` in that currency."""
+    usd = estimate.price_usd, estimate.low_usd, estimate.high_usd
+    rate = RATES[code]
+    names = zip(("price", "low", "high"), usd, strict=True)
+    converted = {name: None if value is None else value / rate for name, value in names}
+    return replace(estimate, currency=code, **converted)
 
 
 @dataclass(frozen=True)
@@ -116,6 +158,8 @@ class PricePredictor:
     calibration: content of calibration.json. llm: engine of :mod:`attributes.llm` that reads the
     brand or item where the rules find none. training: data, date and preset of the price model.
     """
+
+    market, platforms = "retail", ()
 
     def __init__(
         self,
@@ -167,7 +211,9 @@ class PricePredictor:
             batch = listings[start : start + BATCH]
             texts = [uploads.text(listing.text) for listing in batch]
             fields = [dict(listing.fields) for listing in batch]
-            estimates += self.estimate(*self._embed(batch, texts), texts, fields)
+            currencies = [stated.pop("currency", "USD") for stated in fields]
+            answers = self.estimate(*self._embed(batch, texts), texts, fields)
+            estimates += map(in_currency, answers, currencies)
         return estimates
 
     def estimate(

@@ -5,8 +5,11 @@ the catalogues that is no label, such as a brand, is not translated.
 """
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 
+SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "KRW": "₩", "JPY": "¥"}
+WHOLE = ("KRW", "JPY", "CZK")  # currencies whose prices have no cents
 LANGUAGES = {"en": "English", "ko": "한국어"}
 with Path(__file__).with_suffix(".csv").open(newline="", encoding="utf-8") as _file:
     # (kind, key) -> {language: text}
@@ -35,17 +38,33 @@ def reason(language: str, code: str) -> str:
 
 def usd(amount: float) -> str:
     """12.3 -> "$12.30", and from a thousand on without cents."""
-    return f"${amount:,.0f}" if amount >= 999.995 else f"${amount:,.2f}"
+    return money(amount, "USD")
 
 
-def attribution(language: str, piece: str, value: str | None, amount: float) -> str:
-    """A clause on what one piece of the listing (``brand``, of that value) adds to the price."""
+def money(amount: float, currency: str) -> str:
+    """ "$12.30", "€1,200", "₩45,000", "520 CZK": no cents from a thousand on."""
+    sign = SIGNS.get(currency, "")
+    number = f"{amount:,.0f}" if amount >= 999.995 or currency in WHOLE else f"{amount:,.2f}"
+    return f"{sign}{number}" if sign else f"{number} {currency}"
+
+
+def attribution(
+    language: str,
+    piece: str,
+    value: str | None,
+    amount: float,
+    show: Callable[[float], str] = usd,
+) -> str:
+    """A clause on what one piece of the listing (``brand``, of that value) adds to the price.
+
+    amount: USD, written by ``show``.
+    """
     name = word(language, piece)
     name = name.lower() if language == "en" else name
     if value:
         name += f" ({word(language, value)})"
     key = "adds" if amount >= 0 else "subtracts"
-    return sentence(language, key, piece=name, usd=usd(abs(amount)))
+    return sentence(language, key, piece=name, usd=show(abs(amount)))
 
 
 def choose_language(query: str | None, accept_language: str | None) -> str:

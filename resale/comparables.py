@@ -19,18 +19,31 @@ from sklearn.feature_extraction.text import TfidfTransformer
 from common.artifacts import atomic, require, write_json
 from resale.brands import UNBRANDED, brand_key, find_brand, known_brands, words
 from resale.condition import CONDITIONS
+from resale.fields import column
 
 COUNT = 5
 COMMAND = "python regression_ML.py --market resale"
 FILE = "comparables.safetensors"
 NEAR = 0.06  # of similarity, that a step of condition away costs
+OTHERS = 0.05  # similarity that a listing without a common word counts with
 SAME_PLATFORM = 0.05  # of similarity, that a listing of the same platform is ahead
-KINDS = ("", "asked", "sold")
-FACTS = ("normalized_category", "normalized_gender", "size", "platform", "price_kind")
+FACTS = ("normalized_category", "size", "platform", "price_kind")
 _PERSONAL = re.compile(
     r"\S+@\S+|@\w+|https?://\S+|www\.\S+|\+?\d(?:[\s./-]?\d){8,}|\[(?:user|link|email|phone)\]",
     re.I,
 )
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """Listings of the same category and brand, where there are any.
+
+    nearest: up to ``COUNT`` of them, as (row, similarity 0..1), the nearest first. platforms: name
+    -> share of all of them, more alike ones counting for more.
+    """
+
+    nearest: list[tuple[int, float]]
+    platforms: dict[str, float]
 
 
 @dataclass
@@ -46,7 +59,6 @@ class Comparables:
     brands: list[str]
     facts: dict[str, list[str]]
     price_usd: np.ndarray
-    new_price_usd: np.ndarray
     grade: np.ndarray
     matrix: csr_matrix
     vocabulary: dict[str, int]
@@ -65,25 +77,24 @@ class Comparables:
     @classmethod
     def fit(cls, table: pd.DataFrame) -> "Comparables":
         """``table``: second-hand rows of the product table that the model learned from."""
-        titles = [" ".join(_PERSONAL.sub(" ", title).split()) for title in table["title"]]
-        known = known_brands(table["brand"], titles)
+        titles = [" ".join(_PERSONAL.sub(" ", title).split()) for title in column(table, "title")]
+        known = known_brands(column(table, "brand"), titles)
         brands = [
             stated or find_brand(title, known)
-            for stated, title in zip(table["brand"], titles, strict=True)
+            for stated, title in zip(column(table, "brand"), titles, strict=True)
         ]
         tokens = [words(title) for title in titles]
         vocabulary = {word: place for place, word in enumerate(sorted(set().union(*tokens)))}
         counts = _counts(tokens, vocabulary)
         tfidf = TfidfTransformer(sublinear_tf=True).fit(counts)
-        described = pd.Series([word for text in table["description"] for word in set(words(text))])
-        seen = described.value_counts()
+        described = [set(words(text)) for text in column(table, "description")]
+        seen = pd.Series([word for text in described for word in text], dtype=object).value_counts()
         return cls(
             titles,
             brands,
-            {name: table[name].fillna("").tolist() for name in FACTS},
+            {name: column(table, name).tolist() for name in FACTS},
             table["price_usd"].to_numpy(np.float32),
-            table["new_price_usd"].to_numpy(np.float32),
-            pd.Index(CONDITIONS).get_indexer(table["condition"]).astype(np.int8),
+            pd.Index(CONDITIONS).get_indexer(column(table, "condition")).astype(np.int8),
             tfidf.transform(counts).astype(np.float32),
             vocabulary,
             tfidf.idf_.astype(np.float32),
@@ -117,10 +128,10 @@ class Comparables:
         values = list(names)
         return [values[place] for place in order if frequencies[place]]
 
-    def nearest(
+    def look_up(
         self, titles: Sequence[str], stated: Sequence[Mapping[str, str]]
-    ) -> list[list[tuple[int, float]]]:
-        """Up to ``COUNT`` listings for each title, as (row, similarity 0..1), the nearest first.
+    ) -> list["Neighbours"]:
+        """What is like each listing.
 
         stated: what is known of each: normalized_category, brand (a key), condition, platform.
         """
@@ -133,46 +144,44 @@ class Comparables:
             place = slice(similar.indptr[row], similar.indptr[row + 1])
             cosine = np.zeros(len(self.titles), np.float32)
             cosine[similar.indices[place]] = similar.data[place] / max(norms[row], 1e-9)
-            found.append(self._choose(cosine, facts))
+            found.append(self._look_up(cosine, facts))
         return found
 
     def _rows(self, name: str, value: str) -> np.ndarray:
         codes, names = self._codes[name]
         return codes == names.get(value, -1)
 
-    def _choose(self, cosine: np.ndarray, facts: Mapping[str, str]) -> list[tuple[int, float]]:
+    def _look_up(self, cosine: np.ndarray, facts: Mapping[str, str]) -> "Neighbours":
         alike = np.ones(len(cosine), bool)
         category, brand = facts.get("normalized_category", ""), facts.get("brand", "")
         if category and (same := self._rows("normalized_category", category)).any():
             alike = same
-        branded = alike & self._rows("brand", brand) if brand else np.zeros(len(cosine), bool)
-        score = cosine.copy()
+        if brand and (alike & (same := self._rows("brand", brand))).any():
+            alike = alike & same
+        rows = np.flatnonzero(alike)
+        codes, names = self._codes["platform"]
+        # By the root, since how many listings of a platform are known is chance.
+        counts = np.sqrt(np.bincount(codes[rows], OTHERS + cosine[rows], len(names)))
+        platforms = dict(zip(names, (counts / max(counts.sum(), 1e-9)).tolist(), strict=True))
+        score = cosine[rows]
         if facts.get("condition"):
-            steps = np.abs(self.grade - CONDITIONS.index(facts["condition"]))
-            score -= NEAR * np.where(self.grade < 0, 2, steps)
+            steps = np.abs(self.grade[rows] - CONDITIONS.index(facts["condition"]))
+            score = score - NEAR * np.where(self.grade[rows] < 0, 2, steps)
         if facts.get("platform"):
-            score += SAME_PLATFORM * self._rows("platform", facts["platform"])
+            score = score + SAME_PLATFORM * self._rows("platform", facts["platform"])[rows]
+        if len(rows) > (many := 8 * COUNT):
+            best = np.argpartition(-score, many)[:many]
+            rows, score = rows[best], score[best]
         distinct: dict[tuple[str, float], int] = {}
-        for group in (branded, alike & ~branded):
-            rows = np.flatnonzero(group)
-            best = (
-                rows[np.argpartition(-score[rows], 4 * COUNT)[: 4 * COUNT]]
-                if len(rows) > 4 * COUNT
-                else rows
-            )
-            for row in best[np.argsort(-score[best], kind="stable")]:
-                key = self.titles[row].casefold(), float(self.price_usd[row])
-                if len(distinct) < COUNT:
-                    distinct.setdefault(key, int(row))
-            if len(distinct) == COUNT or (brand and distinct):
-                break
-        return [(row, float(min(cosine[row], 1))) for row in distinct.values()]
+        for row in rows[np.argsort(-score, kind="stable")]:
+            distinct.setdefault((self.titles[row].casefold(), float(self.price_usd[row])), int(row))
+        nearest = list(distinct.values())[:COUNT]
+        return Neighbours([(row, float(min(cosine[row], 1))) for row in nearest], platforms)
 
     def save(self, folder: Path) -> None:
         """Writes ``FILE`` and a JSON beside it."""
         arrays = {
             "price_usd": self.price_usd,
-            "new_price_usd": self.new_price_usd,
             "grade": self.grade,
             "idf": self.idf,
             "data": self.matrix.data,
@@ -198,7 +207,6 @@ class Comparables:
             texts["brands"],
             texts["facts"],
             arrays["price_usd"],
-            arrays["new_price_usd"],
             arrays["grade"],
             csr_matrix(
                 (arrays["data"], arrays["indices"], arrays["indptr"]),

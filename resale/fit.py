@@ -17,6 +17,7 @@ from common.training import save_model, torch_device
 from resale import listings
 from resale.adapt import FOLDER, AdaptedModel
 from resale.baselines import TfidfRidge
+from resale.comparables import Comparables
 from resale.condition import CONDITIONS
 from resale.fields import blank, column, read_fields
 from resale.level_one import RIDGE, LevelOne, Stack, column_names, platform_weights
@@ -110,6 +111,7 @@ def fit_models(run: RunConfig, data: ResaleData, results: Results) -> None:
         add(results, data, PARTIAL, seed, model.price_fields(partial).log_usd)
         if first:
             model.save(folder, table=fingerprint(data.path))
+            Comparables.fit(data.learn).save(folder)
             for name, rows in (
                 ("resale_ranges", score_ranges(data.test, prices)),
                 ("resale_condition", score_condition(model, data)),

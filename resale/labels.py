@@ -56,7 +56,7 @@ class ListingLabels:
         table = table.groupby("platform").head(LARGEST_PLATFORM)
         labels = table["normalized_category"].to_numpy(object)
         if len(table) < LEAST_ROWS or len(set(labels)) < 2:
-            return cls([], 1.0, np.ones(WIDTH, np.float32), np.empty((WIDTH, 0)), np.empty(0))
+            return cls.empty()
         counts = _counts(table)
         idf = TfidfTransformer(sublinear_tf=True).fit(counts).idf_.astype(np.float32)
         matrix = _tf_idf(counts, idf)
@@ -65,6 +65,11 @@ class ListingLabels:
         threshold = _threshold(matrix, labels, table[name].to_numpy(object), seed)
         classes, *weights = _linear(matrix, labels, seed)
         return cls(classes, threshold, idf, *weights)
+
+    @classmethod
+    def empty(cls) -> "ListingLabels":
+        """Knows no category."""
+        return cls([], 1.0, np.ones(WIDTH, np.float32), np.empty((WIDTH, 0)), np.empty(0))
 
     def predict(self, table: pd.DataFrame) -> pd.DataFrame:
         """``category`` ("" where not sure enough), its ``confidence`` (0..1), ``gender``; per row.

@@ -25,7 +25,10 @@ _MARKED = re.compile(
 )
 _KOREAN = re.compile(rf"{_START}({_LETTER}|\d{{2,3}})\s?(?:사이즈|싸이즈|サイズ)", _FLAGS)
 _OF_SYSTEM = re.compile(rf"{_START}({_SYSTEM})\.?\s?({_NUMBER}){_END}", _FLAGS)
-_IN_SYSTEM = re.compile(rf"{_START}({_NUMBER})\s?({_SYSTEM})(?!\w)", _FLAGS)
+# After a number and a space, de, it and us are mostly words.
+_IN_SYSTEM = re.compile(
+    rf"{_START}({_NUMBER})(?:((?i:{_SYSTEM}))|\s({_SYSTEM.upper()}|eur?|uk))(?!\w)"
+)
 _ONE_SIZE = re.compile("|".join(_SIZE["one_size"]), _FLAGS)
 _FRENCH = re.compile(rf"{_START}[Tt]\.?\s?(\d\d|{_LETTER.upper()}){_END}")
 _LONE = re.compile(
@@ -56,7 +59,7 @@ def size(text: str) -> str:
     if match := _OF_SYSTEM.search(text):
         return _spell(match[2], match[1])
     if match := _IN_SYSTEM.search(text):
-        return _spell(match[1], match[2])
+        return _spell(match[1], match[2] or match[3])
     if match := _FRENCH.search(text) or _LONE.search(text):
         return _spell(match[1])
     return ""

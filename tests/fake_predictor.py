@@ -9,6 +9,7 @@ from pricing.predictor import Comparable, Label, ListingInput, PriceEstimate
 class FakePredictor:
     """Prices by rule: "refuse", "fail" and "wait" in the text make it do so."""
 
+    market, platforms = "retail", ()
     training = {"data": "fake", "created": "2026-01-31T12:00:00+00:00", "preset": "embedded"}
 
     def __init__(self, pictures: tuple[Path, ...] = ()):

@@ -284,10 +284,16 @@ def store(tmp_path):
     return form.UploadStore(tmp_path)
 
 
+def written(**values: str) -> list[str]:
+    """The form's fields in their order, empty but for these."""
+    return [values.get(name, "") for name in form.FIELDS]
+
+
 def test_listing_takes_what_is_stated_and_refuses_what_is_not_offered(store, tmp_path):
     photo = tmp_path / "photo.jpg"
     photo.write_bytes(jpeg())
-    fields = ["Shoes", "", "Casual", "  Levi's\x00 ", "", "blue"]
+    stated = {"category": "Shoes", "usage": "Casual", "brand": "  Levi's\x00 ", "colour": "blue"}
+    fields = written(**stated)
     got = form.listing({"path": str(photo)}, "a\x1b shoe", fields, store)
     assert got.image.size == (40, 30)
     assert got.fields == {
@@ -297,7 +303,11 @@ def test_listing_takes_what_is_stated_and_refuses_what_is_not_offered(store, tmp
         "colour": "blue",
     }
     with pytest.raises(form.FormError, match="field_unknown"):
-        form.listing(None, "", ["Robots", *fields[1:]], store)
+        form.listing(None, "", written(category="Robots"), store)
+    with pytest.raises(form.FormError, match="field_unknown"):
+        form.listing(None, "", written(platform="elsewhere"), store, ["here_shop"])
+    got = form.listing(None, "a", written(condition="good", new_price="90", currency="EUR"), store)
+    assert got.fields == {"condition": "good", "new_price": "90", "currency": "EUR"}
     with pytest.raises(form.FormError, match="photo_gone"):
         form.listing({"path": "/etc/passwd"}, "", fields, store)
     with pytest.raises(form.FormError, match="text_too_long"):
@@ -329,10 +339,10 @@ def test_the_turnstile_lets_some_wait_and_turns_the_rest_away():
 
 def test_an_answer_is_the_waiting_card_and_then_the_price(tmp_path):
     page = form.Page(FakePredictor(), tmp_path)
-    waiting, answered = page.answer("en", None, "jeans", *[""] * 6)
+    waiting, answered = page.answer("en", None, "jeans", *written())
     assert "loading" in waiting[0] and waiting[1] is None
     assert "$24.50" in answered[0] and answered[1].price_usd == 24.5
-    *_, (broken, _) = page.answer("ko", {"path": "/etc/passwd"}, "jeans", *[""] * 6)
+    *_, (broken, _) = page.answer("ko", {"path": "/etc/passwd"}, "jeans", *written())
     assert strings.sentence("ko", "photo_gone") in broken
 
 

@@ -122,7 +122,7 @@ def test_text_alone_by_keyboard(visit, predictor):
     visitor.page.wait_for_selector("#header h1")
     visitor.page.focus("#text textarea")
     visitor.page.keyboard.type("a red dress")
-    for _ in range(4):
+    for _ in range(10):
         visitor.page.keyboard.press("Tab")
         if visitor.page.evaluate("document.activeElement.id") == "go":
             break
@@ -149,8 +149,8 @@ def test_a_picture_of_the_camera_is_priced(visit, predictor, folder):
 
 def test_known_fields_reach_the_predictor(visit, predictor):
     visitor = visit()
-    visitor.page.click("#known button")
     visitor.page.fill("#brand textarea, #brand input", "Levi's")
+    visitor.page.click("#known button")
     visitor.page.click("#category input")
     visitor.page.get_by_role("option", name="Bottomwear").click()
     visitor.write("jeans")

@@ -285,7 +285,8 @@ def test_the_answer_fits_the_terminal_and_begins_with_the_price(shop):
     lines = done.stdout.splitlines()
     assert lines[0].startswith("price       $") and "90 % range" in lines[0]
     names = [line.split()[0] for line in lines if not line.startswith(" ")]
-    assert names[1:4] == ["category", "gender", "usage"]
+    assert names[1:5] == ["note", "category", "gender", "usage"]
+    assert "Prices new goods" in done.stdout
     assert names.count("comparable") == 5 and names[-1] == "training"
     assert len(lines) <= 25
     assert all(len(line) <= 80 or "/" in line for line in lines)  # a path is not broken

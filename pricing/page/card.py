@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
 from common.embed.images import as_rgb
+from common.merge.currency import RATES
 from pricing import strings
 from pricing.page import chart
 from pricing.predictor import PriceEstimate
@@ -41,7 +42,7 @@ _TEMPLATE = Environment(
     autoescape=True,
     trim_blocks=True,
     undefined=StrictUndefined,
-).get_template("card.html", globals={"usd": strings.usd, "data_uri": data_uri})
+).get_template("card.html", globals={"data_uri": data_uri})
 
 
 def render(kind: str, language: str, **values: object) -> str:
@@ -56,18 +57,28 @@ def result(language: str, estimate: PriceEstimate, training: Mapping[str, object
     """The card of a price estimate; ``training`` says which data the models learned from."""
     model = {key: str(training.get(key, "?")) for key in ("data", "created", "preset")}
     model["created"] = model["created"][:10]  # of a time, the day
-    prices = estimate.price_usd, estimate.low_usd, estimate.high_usd
-    comparables = [product.price_usd for product in estimate.comparables]
+    rate = 1 / RATES[estimate.currency]
+
+    def money(usd: float) -> str:
+        return strings.money(usd * rate, estimate.currency)
+
+    prices = [
+        (usd or 0) * rate for usd in (estimate.price_usd, estimate.low_usd, estimate.high_usd)
+    ]
+    comparables = [product.price_usd * rate for product in estimate.comparables]
     values = estimate.attributes | {name: label.value for name, label in estimate.labels.items()}
+    values |= {"condition": estimate.condition}
     clauses = "; ".join(
-        strings.attribution(language, piece, values.get(piece, "")[:_MAX_NAME], usd)
+        strings.attribution(language, piece, values.get(piece, "")[:_MAX_NAME], usd, money)
         for piece, usd in estimate.attributions[:_MAX_ATTRIBUTIONS]
     )
+    drawing = chart.draw(language, *prices, comparables, estimate.currency)
     return render(
         "result",
         language,
         estimate=estimate,
         training=model,
-        chart=None if estimate.refusal else chart.draw(language, *prices, comparables),
+        money=money,
+        chart=None if estimate.refusal else drawing,
         attributions=clauses and f"{clauses[:1].upper()}{clauses[1:]}.",
     )

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from html import escape
 
-from pricing.strings import sentence, usd
+from pricing.strings import SIGNS, money, sentence
 
 # Drawn for a telephone's width: scaled up on a desktop, the letters only grow.
 WIDTH, HEIGHT = 320, 146
@@ -33,8 +34,16 @@ def stack(places: Sequence[float], distance: float) -> list[int]:
     return rows
 
 
-def draw(language: str, price: float, low: float, high: float, comparables: Sequence[float]) -> str:
-    """An SVG of the interval, the price in it and a dot for each comparable. Prices are USD."""
+def draw(
+    language: str,
+    price: float,
+    low: float,
+    high: float,
+    comparables: Sequence[float],
+    currency: str = "USD",
+) -> str:
+    """An SVG of the interval, the price in it and a dot for each comparable, in one currency."""
+    show = partial(money, currency=currency)
     least, most = min([low, price, *comparables]), max([high, price, *comparables])
     margin = (most - least) * 0.06 or 1.0
     start, end = max(0.0, least - margin), most + margin
@@ -48,8 +57,8 @@ def draw(language: str, price: float, low: float, high: float, comparables: Sequ
         'height="16" rx="8"/>',
         f'<line class="mark" x1="{middle:.1f}" x2="{middle:.1f}" y1="{_BAND - 15}" '
         f'y2="{_BAND + 15}"/>',
-        _centred(middle, 24, usd(price), "strong", 15),
-        *_interval_labels(left, right, usd(low), usd(high)),
+        _centred(middle, 24, show(price), "strong", 15),
+        *_interval_labels(left, right, show(low), show(high)),
     ]
     places = [at(amount) for amount in comparables]
     for x, row in zip(places, stack(places, 2 * _DOT + 1), strict=True):
@@ -61,9 +70,11 @@ def draw(language: str, price: float, low: float, high: float, comparables: Sequ
         parts.append(
             f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{_AXIS}" y2="{_AXIS + 4}"/>'
         )
-        parts.append(_centred(x, _AXIS + 18, f"${amount:,g}", "tick", 11))
-    prices = ", ".join(usd(amount) for amount in comparables) or "–"
-    amounts = {"price": usd(price), "low": usd(low), "high": usd(high), "prices": prices}
+        parts.append(
+            _centred(x, _AXIS + 18, f"{SIGNS.get(currency, '')}{amount:,.10g}", "tick", 11)
+        )
+    prices = ", ".join(show(amount) for amount in comparables) or "–"
+    amounts = {"price": show(price), "low": show(low), "high": show(high), "prices": prices}
     return (
         f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'aria-label="{escape(sentence(language, "chart", **amounts))}">{"".join(parts)}</svg>'

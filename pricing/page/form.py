@@ -10,22 +10,39 @@ from pathlib import Path
 import gradio as gr
 
 from common.embed.images import BrokenImageError
+from common.merge.currency import RATES
 from common.merge.taxonomy import CATEGORIES, GENDERS, USAGES
-from pricing import uploads
+from pricing import stated, uploads
 from pricing.page import card
 from pricing.page.middleware import is_inside, rejection_code
 from pricing.predictor import ListingInput, PriceEstimate, PricePredictor
+from pricing.resale import ResalePredictor
 from pricing.strings import LANGUAGES, choose_language, photo_problem, sentence, word
+from resale.condition import CONDITIONS
 
 MAX_UPLOAD_SECONDS = 15 * 60
 MAX_CHARACTERS, MAX_FIELD_CHARACTERS = 20_000, 80
-# Columns of the product table that a visitor may state: chosen from a list, or written.
-CHOSEN = {
-    "normalized_category": ("category", CATEGORIES),
-    "normalized_gender": ("gender", GENDERS),
-    "normalized_usage": ("usage", USAGES),
+# What a visitor may state, in the order of the form: chosen from a list, or written (None). The
+# platforms are the model's. The first MAIN stand open, the rest folded away.
+FIELDS = {
+    "condition": CONDITIONS[::-1],
+    "brand": None,
+    "size": None,
+    "platform": (),
+    "currency": tuple(RATES),
+    "category": CATEGORIES,
+    "gender": GENDERS,
+    "usage": USAGES,
+    "product_type": None,
+    "colour": None,
+    "new_price": None,
 }
-WRITTEN = ("brand", "product_type", "colour")
+MAIN = 5
+# Fields that one market's models do not look at.
+HIDDEN = {
+    "resale": ("usage", "product_type"),
+    "retail": ("condition", "size", "platform", "new_price"),
+}
 
 # The address keeps the language chosen, so that a reload and a shared link do too.
 _KEEP_LANGUAGE = """(language) => {
@@ -95,19 +112,27 @@ class UploadStore:
 
 
 def listing(
-    photo: dict | None, text: str | None, values: Sequence[str], store: UploadStore
+    photo: dict | None,
+    text: str | None,
+    values: Sequence[str],
+    store: UploadStore,
+    platforms: Sequence[str] = (),
 ) -> ListingInput:
     """What the form holds; ``photo`` is Gradio's description of an uploaded file.
 
-    Raises FormError and BrokenImageError.
+    values: of FIELDS. platforms: those that the model knows. Raises FormError and BrokenImageError.
     """
-    fields = {}
-    for column, value in zip([*CHOSEN, *WRITTEN], values, strict=True):
-        value = uploads.text(value)[:MAX_FIELD_CHARACTERS]
-        if column in CHOSEN and value and value not in CHOSEN[column][1]:
-            raise FormError("field_unknown")
-        if value:
-            fields[column] = value
+    written = {
+        name: uploads.text(value)[:MAX_FIELD_CHARACTERS]
+        for name, value in zip(FIELDS, values, strict=True)
+    }
+    product_type = written.pop("product_type")
+    try:
+        fields = stated.fields(written, platforms)
+    except stated.StatedError as error:
+        raise FormError("field_unknown") from error
+    if product_type:
+        fields["product_type"] = product_type
     if text and len(text) > MAX_CHARACTERS:
         raise FormError("text_too_long")
     image = None
@@ -123,8 +148,9 @@ def listing(
 class Page:
     """The page over a predictor; ``folder`` is where uploads lie for a while."""
 
-    def __init__(self, predictor: PricePredictor, folder: Path, waiting: int = 4):
+    def __init__(self, predictor: PricePredictor | ResalePredictor, folder: Path, waiting: int = 4):
         self.predictor = predictor
+        self._hidden = HIDDEN[predictor.market]
         self.store = UploadStore(folder)
         self.turnstile = Turnstile(waiting)
 
@@ -132,7 +158,7 @@ class Page:
         """Yields (HTML of the card, estimate or None), first the card for waiting."""
         yield card.render("loading", language), None
         try:
-            question = listing(photo, text, values, self.store)
+            question = listing(photo, text, values, self.store, self.predictor.platforms)
             with self.turnstile:
                 (estimate,) = self.predictor.predict([question])
         except BusyError:
@@ -184,13 +210,10 @@ class Page:
                     text = gr.Textbox(
                         lines=1, max_lines=6, max_length=MAX_CHARACTERS + 1, elem_id="text"
                     )
+                    with gr.Row(elem_id="main-fields"):
+                        fields = [self._field(name) for name in list(FIELDS)[:MAIN]]
                     with gr.Accordion(open=False, elem_id="known") as known, gr.Row():
-                        choice = partial(gr.Dropdown, [], min_width=140, filterable=False)
-                        line = partial(gr.Textbox, lines=1, max_lines=1, min_width=140)
-                        fields = [choice(elem_id=name) for name, _ in CHOSEN.values()]
-                        fields += [
-                            line(elem_id=name, max_length=MAX_FIELD_CHARACTERS) for name in WRITTEN
-                        ]
+                        fields += [self._field(name) for name in list(FIELDS)[MAIN:]]
                     with gr.Row(elem_id="buttons"):
                         go = gr.Button(variant="primary", elem_id="go", scale=3)
                         again = gr.Button(variant="secondary", elem_id="again", scale=1)
@@ -227,8 +250,9 @@ class Page:
             )
             switch.input(self._translations, [switch, estimate], translated, js=None, **silent)
             switch.input(None, switch, None, js=_KEEP_LANGUAGE, **private)
+            submits = [field.submit for field in fields if isinstance(field, gr.Textbox)]
             gr.on(
-                [go.click, text.submit, *(field.submit for field in fields[len(CHOSEN) :])],
+                [go.click, text.submit, *submits],
                 self.answer,
                 [switch, photo, text, *fields],
                 [result, estimate],
@@ -244,27 +268,37 @@ class Page:
         page.queue(max_size=32)
         return page
 
+    def _field(self, name: str) -> gr.components.Component:
+        shown = {"elem_id": name, "min_width": 140, "visible": name not in self._hidden}
+        if FIELDS[name] is None:
+            return gr.Textbox(lines=1, max_lines=1, max_length=MAX_FIELD_CHARACTERS, **shown)
+        return gr.Dropdown([], filterable=False, **shown)
+
+    def _choices(self, language: str, name: str) -> dict:
+        """Options of a field of FIELDS in a language, for Gradio; {} for a written one."""
+        if FIELDS[name] is None:
+            return {}
+        values = self.predictor.platforms if name == "platform" else FIELDS[name]
+        options = [
+            (word(language, value) if name != "platform" else value, value) for value in values
+        ]
+        return {"choices": [(sentence(language, "unknown"), ""), *options]}
+
     def _translations(self, language: str, estimate: PriceEstimate | None) -> list:
         """Updates of all that shows words, in the order of ``translated`` in :meth:`build`."""
         say = partial(sentence, language)
-        choices = [
-            [(say("unknown"), ""), *((word(language, value), value) for value in values)]
-            for _, values in CHOSEN.values()
-        ]
-        names = [name for name, _ in CHOSEN.values()]
         return [
             f"<h1>{say('title')}</h1><p>{say('lead')}</p>",
             gr.update(label=say("photo"), placeholder=say("photo_hint")),
             gr.update(label=say("text"), placeholder=say("text_hint")),
             gr.update(label=say("known")),
             *(
-                gr.update(label=word(language, name), choices=options)
-                for name, options in zip(names, choices, strict=True)
+                gr.update(label=word(language, name), **self._choices(language, name))
+                for name in FIELDS
             ),
-            *(gr.update(label=word(language, name)) for name in WRITTEN),
             say("price_it"),
             say("clear"),
-            f"<p>{say('retail')}</p><p>{say('privacy')}</p>",
+            f"<p>{say(self.predictor.market)}</p><p>{say('privacy')}</p>",
             card.result(language, estimate, self.predictor.training)
             if estimate
             else card.render("empty", language),
