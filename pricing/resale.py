@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -33,7 +32,6 @@ from pricing.predictor import (
     in_currency,
 )
 from resale import condition, money, reading, taxonomy
-from resale.adapt import AdaptedModel, load_adapted
 from resale.brands import brand_key, find_brand
 from resale.comparables import Comparables
 from resale.condition import CONDITIONS
@@ -88,8 +86,8 @@ class ResalePredictor:
     """Prices second-hand listings with the models of a data folder.
 
     load_retail: returns the predictor that looks at photos, or None without retail models.
-    training: what the model learned from. adapted: models of further platforms. details: with
-    attributions and what would narrow the range, which take most of the time.
+    training: what the model learned from. details: with attributions and what would narrow the
+    range, which take most of the time.
     """
 
     market, batch = "resale", BATCH
@@ -102,11 +100,10 @@ class ResalePredictor:
         training: Mapping[str, object],
         load_retail: Callable[[], PricePredictor | None] = lambda: None,
         details: bool = True,
-        adapted: Mapping[str, AdaptedModel] = MappingProxyType({}),
     ):
         self.model, self.comparables, self.labels = model, comparables, labels
         self.training, self._load_retail = dict(training), load_retail
-        self.details, self.adapted = details, dict(adapted)
+        self.details = details
         self._reader = TextReader({}, ())
         order = np.argsort([-rows for rows in model.platforms.rows], kind="stable")
         self.platforms = [model.platforms.names[place] for place in order]
@@ -123,7 +120,7 @@ class ResalePredictor:
         self._general = {
             model.platforms.names[place] for place in order if model.platforms.general[place]
         }
-        self.platforms += [name for name in self.adapted if name not in self.platforms]
+        self.platforms += [name for name in model.adapted if name not in self.platforms]
 
     @classmethod
     def load(cls, run: RunConfig, details: bool = True) -> "ResalePredictor":
@@ -145,8 +142,7 @@ class ResalePredictor:
 
         labels = run.paths.model(LABELS)
         labels = ListingLabels.load(labels) if labels.is_dir() else ListingLabels.empty()
-        adapted = load_adapted(folder, model.level)
-        return cls(model, comparables, labels, training, load_retail, details, adapted)
+        return cls(model, comparables, labels, training, load_retail, details)
 
     @cached_property
     def retail(self) -> PricePredictor | None:
@@ -313,16 +309,9 @@ class ResalePredictor:
         return {name: share / total for name, share in likely}
 
     def _price(self, table: pd.DataFrame) -> Prices:
-        """Log USD to ask and ranges of rows with a platform; on an adapted one by its own model."""
+        """Log USD to ask, and ranges, of rows with a platform."""
         sold = table["platform"].isin(self._only_sold)
-        prices = self.model.price(table.assign(price_kind=np.where(sold, "sold", "asked")))
-        for name, adapted in self.adapted.items():
-            rows = np.flatnonzero(table["platform"] == name)
-            if len(rows):
-                own = table.iloc[rows]
-                prices.log_usd[rows] = log_usd = adapted.predict(own)
-                prices.low[rows], prices.high[rows] = adapted.interval(own, log_usd)
-        return prices
+        return self.model.price(table.assign(price_kind=np.where(sold, "sold", "asked")))
 
     def _mean_prices(self, table: pd.DataFrame, places: Sequence[Mapping[str, float]]) -> Prices:
         """Prices to ask: means over platforms by their weights, and ranges of the mixture."""

@@ -58,7 +58,7 @@ def listings() -> pd.DataFrame:
 class FakeModel:
     """20 USD, times a factor of the brand, a step for each condition, less where it was sold."""
 
-    platforms = PLATFORMS
+    platforms, adapted = PLATFORMS, {}
 
     def predict(self, table: pd.DataFrame) -> np.ndarray:
         factors = {brand_key(brand): factor for brand, factor in BRANDS.items()}
