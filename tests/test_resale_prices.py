@@ -13,6 +13,8 @@ import regression_DL_SOTA
 import regression_ML
 from common.artifacts import Paths, RunConfig, StageError
 from common.results import Results
+from pricing.predictor import ListingInput
+from pricing.resale import ResalePredictor
 from resale import fit, ranges
 from resale import model as resale_model
 from resale.baselines import TfidfRidge
@@ -308,6 +310,12 @@ def test_stage_scores_every_platform_and_keeps_what_is_there(run, tmp_path, caps
     assert set(network["model"]) == {fit.NETWORK, fit.BLEND}
     folder = tmp_path / "models" / "resale"
     assert isinstance(load_network(folder / "network.safetensors"), SparseNetwork)
+
+    # The folder is enough to price a listing.
+    shop = ResalePredictor.load(RunConfig(Paths(tmp_path)))
+    (answer,) = shop.predict([ListingInput("Fine coat in red", None, {"condition": "new"})])
+    assert answer.low_usd < answer.sold_usd <= answer.price_usd < answer.high_usd
+    assert answer.comparables and {one.brand for one in answer.comparables} == {"Fine"}
 
     # Another seed adds what has a seed; the same one adds nothing.
     more = run(regression_ML, "--seed", "0", "1")
