@@ -268,6 +268,83 @@ def _cost(_: pd.DataFrame, run: RunResults) -> Rows:
     return [*rows, ["all", f"{total:,.0f}", ""]] if total else rows
 
 
+UNWORN = ("stockx", "goat")  # unworn sneakers, a market of its own
+MANY_ROWS = 250  # test rows from which on a platform counts in a mean
+OWN_RIDGE = "TF-IDF ridge by platform"
+
+
+def _worn(frame: pd.DataFrame, rows: str = "n_test") -> pd.DataFrame:
+    """The rows of platforms of worn goods with many test rows; of all, where none has many."""
+    frame = frame[~frame["platform"].str.startswith(UNWORN)]
+    many = frame[frame[rows] >= MANY_ROWS]
+    return many if len(many) else frame
+
+
+def _platform_scores(frame: pd.DataFrame) -> pd.DataFrame:
+    """Means over seeds by model and platform, with the R² of the platform's own ridge."""
+    frame = _worn(frame[frame["experiment"] == "resale"])
+    scores = ["r2_log", "mdape", "n_test"]
+    means = frame.groupby(["model", "platform"], sort=False)[scores].mean().reset_index()
+    ridge = means[means["model"] == OWN_RIDGE].set_index("platform")["r2_log"]
+    return means.assign(ridge=means["platform"].map(ridge))
+
+
+def _resale_models(frame: pd.DataFrame, _: RunResults) -> Rows:
+    rows = [["model", "platforms", "R² log", "median error", "better than the ridge"]]
+    for name, part in _platform_scores(frame).groupby("model", sort=False):
+        better = "" if name == OWN_RIDGE else f"{(part['r2_log'] > part['ridge']).sum()}"
+        scores = f"{part['r2_log'].mean():.3f}", f"{part['mdape'].mean():.1%}"
+        rows.append([name, str(len(part)), *scores, better])
+    return rows
+
+
+def _resale_targets(frame: pd.DataFrame, run: RunResults) -> Rows:
+    rows = [["what", "wanted", "measured"]]
+    scores = _platform_scores(frame[frame["r2_log"].notna()])
+    for name, part in scores.groupby("model", sort=False):
+        if name.endswith("tacked trees"):
+            count = f"{(part['r2_log'] > part['ridge']).sum()} of {len(part)}"
+            rows += [
+                [f"{name}: mean R² of the log price", "0.63", f"{part['r2_log'].mean():.3f}"],
+                [f"{name}: mean median error", "31.5%", f"{part['mdape'].mean():.1%}"],
+                [f"{name}: platforms better than their own ridge", "20 of 22", count],
+            ]
+    condition = run.frame(("resale_condition",))
+    if len(condition):
+        tried = condition[condition["violations"].notna()].iloc[0]
+        broken = f"{tried['violations']:.0f} of {tried['n']:,.0f}"
+        rows.append(["listings that a better condition makes cheaper", "0 of 2,000", broken])
+    ranges = run.frame(("resale_ranges",))
+    if len(ranges):
+        of_platform = _worn(ranges[ranges["condition"] == "all"], "n")
+        of_platform = of_platform[of_platform["platform"] != "all"]
+        everything = ranges[ranges["platform"] == "all"].set_index("condition")
+        of_grade = everything.drop(index="all")
+        for name, part in (("platforms", of_platform), ("conditions", of_grade)):
+            inside = part["coverage"].between(0.87, 0.93).sum()
+            what = f"{name} whose 90 % ranges hold 87 to 93 %"
+            rows.append([what, "all", f"{inside} of {len(part)}"])
+        row = everything.loc["all"]
+        for name, words in (("", "one constant"), ("platform_", "a constant by platform")):
+            gain = row["width_log"] / row[f"{name}constant_width_log"] - 1
+            rows.append([f"median width against {words}", "-10%", f"{gain:+.1%}"])
+    return rows + _adaptation_targets(run.frame(("new_platform",)))
+
+
+def _adaptation_targets(frame: pd.DataFrame) -> Rows:
+    if frame.empty:
+        return []
+    frame = frame[(frame["left_out"] == "platform") & ~frame["platform"].str.startswith(UNWORN)]
+    means = frame.pivot_table("r2_log", ["rows", "platform"], "model").dropna(subset=["Adapted"])
+    gain = means["Adapted"] - means["TF-IDF ridge"]
+    few, many = gain.loc[100], gain.loc[1000]
+    enough = f"{(few >= 0.1).sum()} of {len(few)}; mean {few.mean():+.3f}"
+    return [
+        ["new platforms, 100 rows: R² at least 0.10 above the ridge on them", "all", enough],
+        ["new platforms, 1,000 rows: least gain of R²", "0", f"{many.min():+.3f}"],
+    ]
+
+
 def _benches(_: pd.DataFrame, run: RunResults) -> Rows:
     lines = [[line["bench"], line["summary"], line["hardware"]] for line in run.benches]
     return [["bench", "result", "hardware"], *lines]
@@ -282,6 +359,8 @@ COMPUTE = {
     "effects": _effects,
     "published": _published,
     "cost": _cost,
+    "resale_models": _resale_models,
+    "resale_targets": _resale_targets,
     "benches": _benches,
 }
 

@@ -221,3 +221,30 @@ def test_every_kept_results_file_is_shown_and_every_results_file_is_described():
     patterns = re.findall(r"`([\w*]+)\.csv`", text)
     missing = [name for name in files if not any(fnmatch(name, each) for each in patterns)]
     assert not missing
+
+
+def test_second_hand_prices_are_averaged_over_platforms_of_worn_goods_with_many_rows():
+    def row(platform, model, r2, rows=300):
+        key = {"experiment": "resale", "platform": platform, "model": model, "seed": 0}
+        return {**key, "r2_log": r2, "mdape": 0.3, "n_test": rows}
+
+    ridge = "TF-IDF ridge by platform"
+    rows = [
+        *(row(f"vinted_{name}", ridge, 0.5) for name in "ab"),
+        row("vinted_a", "Stacked trees", 0.7),
+        row("vinted_b", "Stacked trees", 0.4),
+        *(row("stockx_c", model, -5.0) for model in (ridge, "Stacked trees")),
+        *(row("depop_d", model, -5.0, rows=20) for model in (ridge, "Stacked trees")),
+    ]
+    table = rows_of("resale_models", "regression_ML", rows)
+    assert table[1:] == [
+        [ridge, "2", "0.500", "30.0%", ""],
+        ["Stacked trees", "2", "0.550", "30.0%", "1"],
+    ]
+    condition = {"platform": "all", "condition": "all", "n": 2000, "violations": 3}
+    frames = {"regression_ML": pd.DataFrame(rows), "resale_condition": pd.DataFrame([condition])}
+    targets = TABLES["resale_targets"].rows(RunResults("listings", frames))
+    measured = {name: value for name, _, value in targets[1:]}
+    assert measured["Stacked trees: mean R² of the log price"] == "0.550"
+    assert measured["Stacked trees: platforms better than their own ridge"] == "1 of 2"
+    assert measured["listings that a better condition makes cheaper"] == "3 of 2,000"
