@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 from scipy.sparse import csr_matrix
 from scipy.special import expit
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
@@ -94,7 +94,7 @@ class ListingLabels:
         arrays = {"idf": self.idf, "coef": self.coef, "intercept": self.intercept}
         write_json({"classes": self.classes, "threshold": self.threshold}, folder / "labels.json")
         with atomic(folder / "labels.safetensors") as temporary:
-            save_file(arrays, temporary)
+            temporary.write_bytes(save(arrays))  # unlike save_file: the usual mode of a file
         return folder / "labels.safetensors"
 
     @classmethod
