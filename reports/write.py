@@ -88,7 +88,7 @@ def caption(run: RunResults, table: Table, language: str = "en") -> str:
         "test rows": _span(frame, "n_test"),
         "split": frame.get("split", []),
         "text": frame.get("text", []),
-        "seeds": sorted(set(frame["seed"])) if "seed" in frame else [],
+        "seeds": sorted(set(frame["seed"].dropna().astype(int))) if "seed" in frame else [],
         "limit": [manifest["limit"] for manifest in manifests if manifest.get("limit")],
         "hardware": [manifest["hardware"] for manifest in manifests],
     }
@@ -105,7 +105,7 @@ def _span(frame, column: str) -> list[str]:
     """Least and most of a column; models and experiments may use different rows."""
     if column not in frame:
         return []
-    least, most = min(frame[column]), max(frame[column])
+    least, most = int(frame[column].min()), int(frame[column].max())
     return [f"{most:,}" if least == most else f"{least:,}–{most:,}"]
 
 
