@@ -92,6 +92,7 @@ def test_read_table_keeps_zeros_and_na_as_text(tmp_path):
         "price_usd": 19.5,
         "usage_is_native": True,
         "brand": "NA",
+        "market": "retail",  # of a run that knew the catalogues only
     }
     with pytest.raises(StageError, match="no column colour"):
         product_table.read_table(path, ["product_key", "colour"])

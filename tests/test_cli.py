@@ -46,8 +46,7 @@ def test_a_missing_input_is_one_line_that_says_what_to_do(script, tmp_path):
     lines = done.stderr.strip().splitlines()
     assert len(lines) == 1, done.stderr
     assert lines[0].startswith("error: ")
-    remedy = "kaggle" if script == STAGES[0] else f"python {STAGES[0]}"
-    assert remedy in lines[0].lower() if script == STAGES[0] else remedy in lines[0]
+    assert ("listings" if script == STAGES[0] else f"python {STAGES[0]}") in lines[0]
     assert not list(tmp_path.rglob("*.csv"))
 
 
