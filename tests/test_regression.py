@@ -261,6 +261,16 @@ def test_classical_stage_writes_a_row_per_model_and_goes_on(
     assert len(more) == len(table) + 1  # the study's features: only the medians were missing
     pd.testing.assert_frame_equal(more.iloc[: len(table)], table)
 
+    # Second-hand rows stay in the same file, and out of the table that is shown.
+    path = tmp_path / "results" / "regression_ML.csv"
+    resale = more.iloc[:1].assign(experiment="resale", features="", model="Stacked trees")
+    pd.concat([more, resale]).to_csv(path, index=False)
+    capsys.readouterr()
+    assert len(run(regression_ML, "--experiment", "metadata")) == len(more) + 1
+    shown = capsys.readouterr().out
+    assert "Stacked trees" not in shown
+    assert shown.count("Median by source") == 1
+
 
 def only_the_baseline(fit_price):
     def fit_baseline(name, *arguments):

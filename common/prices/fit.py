@@ -149,14 +149,15 @@ def score_groups(
 def price_leaderboard(results: Results, dataset: Dataset) -> str:
     """R2, MAE and median error by experiment, features and model, means over seeds."""
     index, frame = ["experiment", "features", "model"], results.frame
-    frame = frame[frame["split"] == results.run.split]
+    frame = frame[(frame["split"] == results.run.split) & (frame["experiment"] != "resale")]
     if BASELINE not in set(frame["model"]):
         task = PriceTask(dataset, None, *sides(dataset.table), None)
         baseline = score(fit_price(BASELINE, task, 0, None), task)
         runs = frame[index[:2]].drop_duplicates()
         frame = pd.concat([runs.assign(model=BASELINE, **baseline), frame])
-    # Reversed, the alphabet's order is that of the stages: metadata first, the study's features.
+    # Reversed, the alphabet's order is that of the stages; the baseline is the same for all.
     frame = frame.sort_values(index[:2], ascending=False, kind="stable")
+    frame = frame[(frame["model"] != BASELINE) | ~frame.duplicated(["model", "n_test", "r2"])]
     columns = {"r2": ("R2", "{:.3f}"), "mae": ("MAE (USD)", "{:.2f}"), "mdape": ("MdAPE", "{:.1%}")}
     return leaderboard(frame, index, columns, "r2", baseline=BASELINE)
 
