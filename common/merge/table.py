@@ -97,8 +97,8 @@ def summarize(account: pd.DataFrame) -> str:
         largest = [f"{reason} {count:,}" for reason, count in aside[:3].items()]
         reasons.append(", ".join(largest + (["..."] if len(aside) > 3 else [])))
     text = zip(aligned(lines).split("\n"), reasons, strict=True)
-    unseen = products[products["outcome"].str.endswith("never seen")]
-    unseen = [f"{row.source}, {row.outcome}: {row.detail}" for row in unseen.itertuples()]
+    labels = products[products["outcome"].str.endswith("never seen")].groupby(["outcome", "detail"])
+    unseen = [f"{', '.join(rows['source'])}, {': '.join(label)}" for label, rows in labels]
     return "\n".join([*(f"{line}  {why}".rstrip() for line, why in text), *unseen])
 
 
