@@ -13,7 +13,7 @@ from common import runtime
 from common.artifacts import Paths, RunConfig, StageError
 
 # Whose loggers --verbose lets speak; those of libraries stay at warnings.
-PACKAGES = ("__main__", "attributes", "common", "experiments", "pricing", "reports", "sample")
+PACKAGES = "__main__ attributes common experiments pricing reports resale sample".split()
 PRESETS = ("embedded", "study", "best")
 
 
