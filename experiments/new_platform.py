@@ -22,7 +22,6 @@ import pandas as pd
 from scipy.stats import spearmanr
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import RidgeCV
-from sklearn.metrics import r2_score
 from sklearn.pipeline import make_pipeline, make_union
 
 from common import cli
@@ -31,8 +30,8 @@ from common.figures import new_figure, save
 from common.results import Results, aligned
 from resale import fit
 from resale.adapt import AdaptedModel
-from resale.baselines import COLUMNS
-from resale.fields import column, read_fields
+from resale.baselines import field_texts
+from resale.fields import read_fields
 from resale.level_one import LevelOne
 
 KEY = ("platform", "left_out", "model", "rows", "seed")
@@ -49,7 +48,7 @@ def own_ridge(rows: pd.DataFrame, test: pd.DataFrame) -> np.ndarray:
     words = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"\b\w+\b", **common)
     letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 5), **common)
     model = make_pipeline(make_union(words, letters), RidgeCV(ALPHAS))
-    return model.fit(_texts(rows), np.log(rows["price_usd"])).predict(_texts(test))
+    return model.fit(field_texts(rows), np.log(rows["price_usd"])).predict(field_texts(test))
 
 
 def reference(base: LevelOne, test: pd.DataFrame) -> np.ndarray:
@@ -71,9 +70,8 @@ def score(test: pd.DataFrame, log_usd: np.ndarray, margin: float | None = None) 
     true = np.log(test["price_usd"].to_numpy(np.float64))
     row = {
         "n_test": len(test),
-        "r2_log": r2_score(true, log_usd),
+        **fit.score(true, log_usd),
         "spearman": spearmanr(true, log_usd).statistic,
-        "mdape": np.median(np.abs(np.exp(log_usd - true) - 1)),
     }
     if margin is not None:
         row |= {"coverage": np.mean(np.abs(log_usd - true) <= margin), "margin": margin}
@@ -159,11 +157,6 @@ def main() -> None:
 
 def _marketplace(platform: str) -> str:
     return platform.split("_")[0]
-
-
-def _texts(table: pd.DataFrame) -> list[str]:
-    columns = [column(table, name) for name in COLUMNS]
-    return [" \n ".join(values) for values in zip(*columns, strict=True)]
 
 
 if __name__ == "__main__":

@@ -19,7 +19,6 @@ import pandas as pd
 from scipy.sparse import csr_matrix, hstack
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
-from sklearn.metrics import r2_score
 
 from common import cli
 from common.artifacts import StageError
@@ -27,6 +26,7 @@ from common.product_table import read_table
 from common.results import Results, leaderboard
 from common.runtime import Progress
 from pricing.predictor import PricePredictor
+from resale.fit import score
 
 ENGLISH = (
     "thredup_actrailblazer thredup_tas09009 mercari_kaggle_corykaye poshmark_jenaalsup "
@@ -50,11 +50,6 @@ def ridge_price(
         centre, scale = dense[learn].mean(), dense[learn].std() + 1e-9
         matrix = hstack([matrix, csr_matrix(((dense - centre) / scale)[:, None])], format="csr")
     return Ridge(alpha).fit(matrix[learn], target[learn]).predict(matrix[test])
-
-
-def score(log_usd: np.ndarray, guess: np.ndarray) -> dict[str, float]:
-    error = np.abs(np.exp(guess - log_usd) - 1)
-    return {"r2_log": r2_score(log_usd, guess), "mdape": float(np.median(error))}
 
 
 def compare(results: Results, question: str, rows: pd.DataFrame, log_new: np.ndarray) -> None:

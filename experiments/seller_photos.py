@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, f1_score, r2_score
+from sklearn.metrics import accuracy_score, f1_score
 from torchvision.transforms import v2
 
 from common import cli, dataset
@@ -35,7 +35,7 @@ from common.results import Results, leaderboard
 from common.runtime import Progress
 from common.training import torch_device
 from pricing import uploads
-from resale.fit import load as load_listings
+from resale import fit
 from resale.level_one import LevelOne
 from resale.model import ResalePriceModel
 
@@ -113,8 +113,7 @@ def measure_prices(results: Results, listings: pd.DataFrame, shown: pd.DataFrame
     true = np.log(rows["price_usd"].to_numpy())
     for name, part in cases.items():
         guess = model.predict(part.reset_index(drop=True))
-        mdape = float(np.median(np.abs(np.exp(guess - true) - 1)))
-        results.add(knows=name, n_test=len(true), r2_log=r2_score(true, guess), mdape=mdape)
+        results.add(knows=name, n_test=len(true), **fit.score(true, guess))
     results.finish(leaderboard(results.frame, ["knows"], PRICE_SCORES, "r2_log"))
 
 
@@ -162,7 +161,7 @@ def main() -> None:
     results.finish(leaderboard(results.frame, ["task", "photos", "learns"], SCORES, "accuracy"))
     prices = Results(run.paths.results("seller_photo_prices"), run, inputs, ("knows",))
     keys = [file.stem for file in files]
-    data = load_listings(run)
+    data = fit.load(run)
     listings = pd.concat([data.learn, data.test], ignore_index=True)
     measure_prices(prices, listings, pd.DataFrame(shown, index=keys))
 

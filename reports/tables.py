@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from reports.runs import PRICE_FILES, RunResults
+from resale.scores import EXPERIMENT, OWN_RIDGE, many_rows, platform_means
 
 Columns = dict[str, tuple[str, str]]  # column -> (title, format)
 Rows = list[list[str]]  # the first row is the heading
@@ -269,24 +270,17 @@ def _cost(_: pd.DataFrame, run: RunResults) -> Rows:
 
 
 UNWORN = ("stockx", "goat")  # unworn sneakers, a market of its own
-MANY_ROWS = 250  # test rows from which on a platform counts in a mean
-OWN_RIDGE = "TF-IDF ridge by platform"
 
 
 def _worn(frame: pd.DataFrame, rows: str = "n_test") -> pd.DataFrame:
     """The rows of platforms of worn goods with many test rows; of all, where none has many."""
-    frame = frame[~frame["platform"].str.startswith(UNWORN)]
-    many = frame[frame[rows] >= MANY_ROWS]
-    return many if len(many) else frame
+    return many_rows(frame[~frame["platform"].str.startswith(UNWORN)], rows)
 
 
 def _platform_scores(frame: pd.DataFrame) -> pd.DataFrame:
     """Means over seeds by model and platform, with the R² of the platform's own ridge."""
-    frame = _worn(frame[frame["experiment"] == "resale"])
-    scores = ["r2_log", "mdape", "n_test"]
-    means = frame.groupby(["model", "platform"], sort=False)[scores].mean().reset_index()
-    ridge = means[means["model"] == OWN_RIDGE].set_index("platform")["r2_log"]
-    return means.assign(ridge=means["platform"].map(ridge))
+    frame = _worn(frame[frame["experiment"] == EXPERIMENT])
+    return platform_means(frame, ["r2_log", "mdape"])
 
 
 def _resale_models(frame: pd.DataFrame, _: RunResults) -> Rows:

@@ -64,18 +64,19 @@ class TfidfRidge:
         return self.model.predict(self.words(table))
 
     def words(self, table: pd.DataFrame) -> csr_matrix:
-        texts = _texts(table)
+        texts = field_texts(table)
         return hstack([vectorizer.transform(texts) for vectorizer in self.vectorizers], "csr")
 
     def _fit_words(self, table: pd.DataFrame) -> csr_matrix | None:
-        texts = _texts(table)
+        texts = field_texts(table)
         try:
             return hstack([part.fit_transform(texts) for part in self.vectorizers], "csr")
         except ValueError:  # scikit-learn's answer where no term is frequent enough
             return None
 
 
-def _texts(table: pd.DataFrame) -> list[str]:
+def field_texts(table: pd.DataFrame) -> list[str]:
+    """All fields of each row of the product table as one text."""
     columns = [column(table, name) for name in COLUMNS]
     return [" \n ".join(values) for values in zip(*columns, strict=True)]
 

@@ -24,15 +24,14 @@ from resale.level_one import RIDGE, LevelOne, Stack, column_names, platform_weig
 from resale.model import COMMAND, Prices, ResalePriceModel, fit_booster
 from resale.network import fit_network, predict
 from resale.ridge import ANCHOR
+from resale.scores import EXPERIMENT, MANY_ROWS, OWN_RIDGE, many_rows, platform_means
 
-EXPERIMENT = "resale"
 KEY = ("experiment", "features", "model", "split", "seed", "platform")
-MEDIAN, OWN_RIDGE, LIGHTGBM = "Median by platform", "TF-IDF ridge by platform", "LightGBM"
+MEDIAN, LIGHTGBM = "Median by platform", "LightGBM"
 HIERARCHICAL, STACKED = "Hierarchical ridge", "Stacked trees"
 PARTIAL = "Stacked trees, partial rows"
 NETWORK, BLEND = "Sparse network", "Sparse network + stacked trees"
 BLEND_SHARE = 0.3  # of the network
-MANY_ROWS = 250  # test rows from which on a platform counts in the means
 CONDITION_ROWS, MIN_PAIRS = 2000, 20
 
 
@@ -142,10 +141,13 @@ def adapt(run: RunConfig, path: Path) -> str:
             raise StageError(f"{platform} is in the model already; to renew it: {COMMAND} --force")
         adapted = AdaptedModel.fit(model.level, rows.reset_index(drop=True), run.seed[0])
         adapted.save(folder)
-        r2 = r2_score(adapted.log_usd, adapted.log_usd - adapted.errors)
-        mdape = np.median(np.abs(np.exp(-adapted.errors) - 1))
-        width = f"/ or * {np.exp(adapted.margin):.2f}"
-        lines.append([platform, str(len(adapted.errors)), f"{r2:.3f}", f"{mdape:.1%}", width])
+        own = score(adapted.log_usd, adapted.log_usd - adapted.errors)
+        figures = (
+            f"{own['r2_log']:.3f}",
+            f"{own['mdape']:.1%}",
+            f"/ or * {np.exp(adapted.margin):.2f}",
+        )
+        lines.append([platform, str(len(adapted.errors)), *figures])
     return f"by leave-one-out, in {folder / FOLDER}\n{aligned(lines)}"
 
 
@@ -155,38 +157,43 @@ def missing(results: Results, data: ResaleData, name: str, seed: int) -> bool:
     return not all(results.done(**_key(name, seed, platform)) for platform in platforms)
 
 
+def score(true: np.ndarray, predicted: np.ndarray) -> dict[str, float | None]:
+    """R2 of log USD (n,), None for a single row, and the median error of the price, a fraction."""
+    return {
+        "r2_log": r2_score(true, predicted) if len(true) > 1 else None,
+        "mdape": float(np.median(np.abs(np.exp(predicted - true) - 1))),
+    }
+
+
 def add(results: Results, data: ResaleData, name: str, seed: int, log_usd: np.ndarray) -> None:
     """Scores predictions for the test rows, platform by platform."""
     true = data.test["price_usd"].to_numpy(np.float64)
     for platform, rows in data.test.groupby("platform").indices.items():
-        usd = np.exp(log_usd[rows])
         results.add(
             **_key(name, seed, platform),
             text="clean",
             n_train=int((data.learn["platform"] == platform).sum()),
             n_test=len(rows),
-            r2_log=r2_score(np.log(true[rows]), log_usd[rows]) if len(rows) > 1 else None,
-            mdape=float(np.median(np.abs(usd / true[rows] - 1))),
-            mae=float(np.mean(np.abs(usd - true[rows]))),
+            **score(np.log(true[rows]), log_usd[rows]),
+            mae=float(np.mean(np.abs(np.exp(log_usd[rows]) - true[rows]))),
         )
 
 
 def leaderboard(results: Results) -> str:
     """By model: means over platforms and seeds, and on how many it is better than their ridge."""
     frame = results.frame
-    frame = frame[frame["experiment"] == EXPERIMENT]
-    many = frame[frame["n_test"] >= MANY_ROWS]
-    frame = many if len(many) else frame
+    frame = many_rows(frame[frame["experiment"] == EXPERIMENT])
     scores = ["r2_log", "mdape", "mae"]
-    means = frame.groupby(["model", "platform"], sort=False)[scores].mean().reset_index()
-    ridge = means[means["model"] == OWN_RIDGE].set_index("platform")["r2_log"]
+    means = platform_means(frame, scores)
     lines = [["model", "R2 (log)", "MdAPE", "MAE (USD)", "better than ridge"]]
     for name, rows in means.groupby("model", sort=False):
-        better = rows["r2_log"].to_numpy() > ridge.reindex(rows["platform"]).to_numpy()
-        count = f"{better.sum()} of {len(rows)}" if len(ridge) and name != OWN_RIDGE else ""
+        better = (rows["r2_log"] > rows["ridge"]).sum()
+        held = means["ridge"].notna().any() and name != OWN_RIDGE
+        count = f"{better} of {len(rows)}" if held else ""
         r2, mdape, mae = rows[scores].mean()
         lines.append([name, f"{r2:.3f}", f"{mdape:.1%}", f"{mae:.2f}", count])
-    which = f"with {MANY_ROWS} test rows or more" if len(many) else "all of them small"
+    many = frame["n_test"].min() >= MANY_ROWS
+    which = f"with {MANY_ROWS} test rows or more" if many else "all of them small"
     return f"means over {frame['platform'].nunique()} platforms, {which}\n{aligned(lines)}"
 
 
