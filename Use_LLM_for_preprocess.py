@@ -5,12 +5,11 @@ catalogues, and CSV files of second-hand listings in eight languages (data/READM
 columns; a file with price, currency and title is enough, photos are optional). One row a product:
 its price in USD, its labels in one taxonomy, its text clean of prices, its side of the split. A
 listing's category and gender are its marketplace's own words, else what its text tells. Then each
-distinct text is read for
-brand, material, care, style, main item and other details: by rules, and by an LLM where the rules
-leave a gap (``--ask gaps``, the default) or for everything (``--ask all``, the study's way). What
-the LLM says that is not in the text is dropped. Beside the words stand normal values
-(``normal_*``: fibres and percent, fabric, care, fit, sleeve, ...). Replies are cached: a run that
-was interrupted goes on where it stopped, and nothing is asked twice.
+distinct text is read for brand, material, care, style, main item and other details: by rules, and
+by an LLM where the rules leave a gap (``--ask gaps``, the default) or for everything (``--ask
+all``, the study's way). What the LLM says that is not in the text is dropped. Beside the words
+stand normal values (``normal_*``: fibres and percent, fabric, care, fit, sleeve, ...). Replies are
+cached: a run that was interrupted goes on where it stopped, and nothing is asked twice.
 
 Reads   <raw-dir>/h-and-m-personalized-fashion-recommendations/, <raw-dir>/fashion-dataset/ and
         <raw-dir>/listings/*.csv

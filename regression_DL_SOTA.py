@@ -14,6 +14,8 @@ common/prices/features.py).
                     (common/prices/conformal.py).
     --recipe study  the Advanced MLP: 512-256-128-64, batch norm, swish, dropout, squared error in
                     USD, Adam, up to 300 epochs, stopped by validation rows
+    --market resale second-hand listings instead, platform by platform: a network on hashed words
+                    and fields, alone and averaged with the stacked trees of regression_ML.py
 
 Reads   data/dataset_with_llm.csv, data/img_emb.npy, data/wrd_emb.npy, data/clusters.csv
 Writes  data/results/regression_DL_SOTA.csv, data/models/regression_DL_SOTA/ (safetensors + JSON),
@@ -47,12 +49,6 @@ def main() -> None:
     )
     group.add_argument(
         "--compile", action="store_true", help="torch.compile the network: for a GPU and many rows"
-    )
-    parser.add_argument(
-        "--market",
-        choices=("retail", "resale"),
-        default="retail",
-        help="the products of the two catalogues (default), second-hand listings",
     )
     args = cli.parse(parser)
     run = cli.run_config(args)

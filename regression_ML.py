@@ -13,6 +13,11 @@ what a listing can state (see common/prices/features.py), and scores each model 
 
 With their settings fixed all models learn from training and validation rows, none stopped early.
 
+    --market resale   second-hand listings instead, scored platform by platform: the platform's
+                      median, its own TF-IDF ridge, a hierarchical ridge over all platforms,
+                      LightGBM, and boosted trees stacked on the ridge; text alone, no embeddings
+    --adapt FILE.csv  learns a marketplace that those trees have not seen from its own listings
+
     --tune N   looks for settings instead: N trials a library (raw embeddings, principal components
                or random projections; USD or log price; regularisation), each stopped early and
                judged on validation rows. It goes on where it stopped. What it finds is printed and
@@ -22,7 +27,9 @@ Reads   data/dataset_with_llm.csv, data/img_emb.npy, data/wrd_emb.npy, data/clus
 Writes  data/results/regression_ML.csv, data/models/regression_ML/ (trees, as text and JSON),
         data/figures/regression_ML/ (parity and residuals of the best model, with --figures all of
         every model, importances of the trees);
-        with --tune data/results/price_tuning.csv and data/tuning/regression_ML.jsonl
+        with --tune data/results/price_tuning.csv and data/tuning/regression_ML.jsonl;
+        with --market resale data/models/resale/, data/results/resale_ranges.csv and
+        data/results/resale_condition.csv
 
     python regression_ML.py --data-dir data/sample                     the sample catalogue
     python regression_ML.py --data-dir data/kaggle14k --raw-dir PATH   the two Kaggle downloads
@@ -52,12 +59,6 @@ def main() -> None:
         help="settings chosen here (tuned), the study's",
     )
     cli.tuning_option(group)
-    parser.add_argument(
-        "--market",
-        choices=("retail", "resale"),
-        default="retail",
-        help="the products of the two catalogues (default), second-hand listings",
-    )
     parser.add_argument(
         "--adapt",
         metavar="FILE.csv",

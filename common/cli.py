@@ -55,6 +55,8 @@ def price_options(options: argparse.ArgumentParser) -> None:
     add("--experiment", nargs="+", choices=experiments, default=[*experiments], help=text)
     text = "the study's own columns, those and all that a listing can state"
     add("--features", nargs="+", choices=features, default=[*features], help=text)
+    text = "the products of the two catalogues (default), second-hand listings"
+    add("--market", choices=("retail", "resale"), default="retail", help=text)
 
 
 def classification_options(options: argparse.ArgumentParser, finetune: bool = False) -> None:
@@ -69,8 +71,7 @@ def classification_options(options: argparse.ArgumentParser, finetune: bool = Fa
     group.add_argument("--criterion", choices=criteria, default="cross-entropy", help=text)
     tuning_option(group)
     if finetune:
-        text = "train the backbone too, not only the heads"
-        group.add_argument("--finetune", action="store_true", help=text)
+        group.add_argument("--finetune", action="store_true", help="train the backbone too")
 
 
 def tuning_option(group: argparse._ArgumentGroup) -> None:
@@ -84,9 +85,8 @@ def parse(options: argparse.ArgumentParser, argv: list[str] | None = None) -> ar
     args = options.parse_args(argv)
     args.paths = Paths(args.data_dir, args.raw_dir)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")  # to standard error
-    level = logging.INFO if args.verbose else logging.WARNING
     for package in PACKAGES:
-        logging.getLogger(package).setLevel(level)
+        logging.getLogger(package).setLevel(logging.INFO if args.verbose else logging.WARNING)
     return args
 
 

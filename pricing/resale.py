@@ -4,7 +4,6 @@ Needs only ``<data-dir>/models/resale/``: the text is then all that is looked at
 models lie there too, they look at the photo: category, gender, and whether it shows a garment.
 """
 
-import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -16,13 +15,15 @@ import pandas as pd
 from scipy.special import ndtr
 
 from common.artifacts import RunConfig, StageError
-from common.merge.currency import RATES, TABLE
+from common.merge.currency import RATES
 from common.merge.taxonomy import CATEGORIES, GENDERS
 from pricing import uploads
 from pricing.listing import TextReader
 from pricing.predictor import (
     CALIBRATION,
     FOLDER,
+    MAX_ATTRIBUTIONS,
+    MIN_ATTRIBUTION,
     READ_CHARACTERS,
     Comparable,
     Label,
@@ -36,7 +37,7 @@ from resale.brands import brand_key, find_brand
 from resale.comparables import Comparables
 from resale.condition import CONDITIONS
 from resale.labels import ListingLabels
-from resale.model import Prices, ResalePriceModel
+from resale.model import NORMAL_TAIL, Prices, ResalePriceModel
 from resale.phrases import plain_words
 
 MODEL, LABELS = "resale", "resale_labels"  # folders of the models
@@ -45,7 +46,6 @@ TITLE_CHARACTERS = 150  # of a text without lines that is a title as a whole
 MIN_ROWS = 20  # of either kind of price, for a platform to tell asked from sold
 MAX_TELLING = 3  # platforms that tell what share of the price asked a piece sells for
 MAX_PLATFORMS = 5  # that a listing of no platform is priced on
-NORMAL_TAIL = 1.645  # deviations of a normal distribution that 5 % lie beyond
 UNSURE = 0.7  # confidence of a category below which one that the title names wins
 NAMED = 0.85  # confidence of a label that the text names
 SURE = 0.9  # confidence of photo and of text from which another category contradicts them
@@ -62,11 +62,7 @@ PIECES = {
 }
 CANDIDATES = {"brand": 12, "size": 8}  # values tried of a missing field
 NEW_PRICES = (1.3, 2, 3, 5)  # times the price to ask, tried for a missing new price
-MIN_ATTRIBUTION, MAX_ATTRIBUTIONS = 0.005, 6
 MIN_NARROWS = 0.02  # of log price
-_SIGNS = [sign for signs in TABLE["signs"].values() for sign in signs] + list(RATES)
-_UNIT = "|".join(map(re.escape, sorted(_SIGNS, key=len, reverse=True)))
-_AMOUNT = re.compile(rf"([$€£₩¥₹])\s?\d|(?<![\w.,])\d[\d.,]*\s?({_UNIT})(?![a-z])", re.I)
 
 
 @dataclass
@@ -239,7 +235,7 @@ class ResalePredictor:
         """All that is stated or read of a listing; category and gender only if they are stated."""
         text, fields, doubts = uploads.text(listing.text), dict(listing.fields), []
         pair = _title(text[:READ_CHARACTERS])
-        currency = fields.get("currency") or _currency(text)
+        currency = fields.get("currency") or money.first_currency(text)
         new_prices, parts = zip(*(money.read(part, currency) for part in pair), strict=True)
         title, description = parts
         plain = "\n".join(part for part in parts if part)
@@ -429,12 +425,6 @@ def _title(text: str) -> tuple[str, str]:
         return text, ""
     title, _, description = text.partition("\n" if "\n" in text else ". ")
     return title, description
-
-
-def _currency(text: str) -> str:
-    """The currency of the first amount in a text, else USD."""
-    match = _AMOUNT.search(text)
-    return (match and money.currency_code(match[1] or match[2])) or "USD"
 
 
 def _label(listing: _Listing, by_text: Mapping, by_photo: Mapping[str, Label]) -> None:

@@ -101,9 +101,12 @@ def fit_models(run: RunConfig, data: ResaleData, results: Results) -> None:
     )
     partial = blank(listing, seed=99)
     for seed in run.seed:
+        first = seed == run.seed[0]
+        scored = not any(missing(results, data, name, seed) for name in seeded)
+        if scored and (current or not first):
+            continue
         plain = _plain_trees(stack, names, seed).predict(np.delete(matrix, names.index(RIDGE), 1))
         add(results, data, LIGHTGBM, seed, level.platforms.to_log(plain, sparse.platform))
-        first = seed == run.seed[0]
         model = ResalePriceModel.fit_trees(level, stack, seed, ranges=first)
         prices = model.price_fields(listing)
         add(results, data, STACKED, seed, prices.log_usd)

@@ -29,14 +29,13 @@ CATEGORICAL = ("platform", "kind of price")
 class Stack:
     """Rows that the trees learn from.
 
-    matrix: float32 (m, columns), out of fold; target, weight: (m,); row: (m,) places in the table;
+    matrix: float32 (m, columns), out of fold; target, weight: (m,);
     fold: (m,); partial: (m,) whether only what a seller types is shown.
     """
 
     matrix: np.ndarray
     target: np.ndarray
     weight: np.ndarray
-    row: np.ndarray
     fold: np.ndarray
     partial: np.ndarray
     fields: pd.DataFrame
@@ -92,7 +91,7 @@ class LevelOne:
         columns |= _rest(platforms, fields, sparse)
         is_partial = np.arange(len(row)) >= len(full)
         weight = weight[row] / weight.mean() * np.where(is_partial, PARTIAL_WEIGHT, 1)
-        stack = Stack(_matrix(columns), target[row], weight, row, fold[row], is_partial, fields)
+        stack = Stack(_matrix(columns), target[row], weight, fold[row], is_partial, fields)
         return fitted(np.arange(len(full))), stack
 
     def sparse(self, fields: pd.DataFrame) -> Sparse:

@@ -46,7 +46,6 @@ ROUNDS = 800
 # The trees whose errors out of fold the ranges learn from.
 FOLD_SETTINGS, FOLD_ROUNDS = SETTINGS | {"learning_rate": 0.1, "num_leaves": 31}, 150
 NORMAL_TAIL = 1.645  # deviations of a normal distribution that 5 % lie beyond
-FILES = ("model.json", "model.safetensors", "trees.txt", "low.txt", "high.txt")
 COMMAND = "python regression_ML.py --market resale"
 
 
@@ -169,7 +168,10 @@ class ResalePriceModel:
         return Prices(mean, mean - below, mean + above)
 
     def save(self, folder: Path, **facts: object) -> None:
-        """Writes the files of FILES; a model that is loaded has `facts`, which are JSON values."""
+        """Writes model.json, model.safetensors and three LightGBM texts.
+
+        facts: JSON values, which a model that is loaded has again.
+        """
         terms, weights = self.level.words.state()
         config = {"platforms": asdict(self.platforms), "terms": terms, "facts": self.facts | facts}
         arrays = {f"words.{name}": values for name, values in weights.items()}

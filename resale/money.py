@@ -62,6 +62,9 @@ _NEW_PRICES = (
 _ASKED = re.compile(
     rf"{_ASKING}[^\d\n]{{0,8}}?(?<![\d.,])(?P<asked>{_NUMBER}(?:\s?{_UNIT})?)(?!\s?(?:cm|mm|%|\"|inch|x\b|ml))"
 )
+_FIRST = re.compile(
+    rf"(?P<before>{_SIGN})\s?\d|(?<![\w.,])\d[\d.,]*\s?(?P<unit>{_UNIT})",
+)
 # What follows a bare number that is no price: "worth 2 years", "paid 50%", a size, a shoe's 42/43.
 _NO_PRICE = re.compile(
     r"\s?(?:cm|mm|ml|%|\"|x\b|/|-\s?\d|s\b|h\b|ans|mois|fois|er\b|eme|years?|times|days?|사이즈|호|년|개|번|[.,]?\d)"
@@ -72,6 +75,12 @@ def currency_code(raw: str) -> str:
     """``EUR`` of ``eur``, ``€`` or ``euros``; "" for a currency without a rate."""
     code = raw.strip().upper()
     return code if code in RATES else _UNITS.get(raw.strip().translate(_FOLD), "")
+
+
+def first_currency(text: str) -> str:
+    """The currency of the first amount in a text, ``USD`` where there is none."""
+    match = _FIRST.search(text.translate(_FOLD))
+    return _UNITS[match["before"] or match["unit"]] if match else "USD"
 
 
 def read(text: str, currency: str) -> tuple[float, str]:
