@@ -56,7 +56,6 @@ class Paths:
         return self.data / "results" / f"{stage}.csv"
 
     def figure(self, name: str) -> Path:
-        """Of the figure ``<stage>/<name>``."""
         return self.data / "figures" / f"{name}.png"
 
     def model(self, *parts: str) -> Path:
@@ -129,14 +128,10 @@ def write_npy(array, path: str | Path) -> None:
             file.write(np.ascontiguousarray(array[start : start + 4096]).tobytes())
 
 
-def _sidecar(path: str | Path) -> Path:
-    return Path(f"{path}.meta.json")
-
-
 def manifest(path: str | Path) -> dict:
     """The manifest beside ``path``; an empty dict when there is none or it cannot be read."""
     try:
-        return json.loads(_sidecar(path).read_text("utf-8"))
+        return json.loads(Path(f"{path}.meta.json").read_text("utf-8"))
     except (OSError, ValueError):
         return {}
 
@@ -189,7 +184,7 @@ def record(
             "sha256": fingerprint(path),
             **extra,
         },
-        _sidecar(path),
+        f"{path}.meta.json",
     )
 
 

@@ -1,7 +1,4 @@
-"""The flags that every stage has, and how a stage ends: 0, or 2 with one line.
-
-Like artifacts, results and runtime it imports the standard library only: ``--help`` is quick.
-"""
+"""Flags and ends (0, or 2 with one line) of all stages; standard library, so that help is quick."""
 
 import argparse
 import dataclasses
@@ -62,8 +59,7 @@ def price_options(options: argparse.ArgumentParser) -> None:
 def classification_options(options: argparse.ArgumentParser, finetune: bool = False) -> None:
     """Adds the flags of the stages that train networks, `finetune` where there is a backbone.
 
-    `study` is the published study's: one sigmoid per class under binary cross-entropy, right only
-    if exactly the true class passes 0.5; its weights are read by argmax too, for comparison.
+    `study`: one sigmoid a class, right only if exactly the true one passes 0.5; argmax beside it.
     """
     group = options.add_argument_group("classification")
     text = "cross-entropy and argmax (default), or the study's: sigmoids, exact match at 0.5"
@@ -107,6 +103,9 @@ def run(main: Callable[[], None]) -> None:
         main()
     except StageError as error:
         print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        print(f"error: no {error.name}: make setup, then .venv/bin/python", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on from here", file=sys.stderr)

@@ -1,19 +1,26 @@
 """Prices a CSV of listings: in order, resumable, unreadable rows set aside with their reason.
 
 Each row of the input becomes a whole line of one of two files, ``--out`` or
-``<out>.set_aside.csv``, so that the two tell how far an interrupted run came.
+``<out>.set_aside.csv``. ``row_hash`` says which: it stands for the cells of a row and its photo, so
+that an interrupted run goes on after its list was edited, and no row is given another's price.
 """
 
 import csv
+import hashlib
+import json
 import os
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from common.artifacts import StageError
+from common.artifacts import StageError, atomic
 from common.embed.images import BrokenImageError
 from common.runtime import Progress
 from pricing import stated, uploads
 from pricing.predictor import BATCH, ListingInput, PriceEstimate
+from pricing.strings import reason
+from resale.listings import read_rows
 
 TEXTS = ("title", "description", "text")
 # Columns of the product table that a row may state as they are, and those of raw/listings.
@@ -28,23 +35,30 @@ RAW = {
     "date": "date",
 }
 COLUMNS = (
-    "row id price_usd low_usd high_usd refusal doubts ood_score category category_confidence "
+    "row id price_usd low_usd high_usd why refusal doubts ood_score category category_confidence "
     "gender gender_confidence usage usage_confidence brand material item comparables "
-    "sold_usd condition currency price low high".split()
+    "sold_usd condition currency price low high row_hash".split()
 )
 PRICES = ("price_usd", "low_usd", "high_usd", "sold_usd", "price", "low", "high")
-SET_ASIDE_COLUMNS = ["row", "id", "reason"]
+SET_ASIDE_COLUMNS = ["row", "id", "reason", "row_hash"]
 
 
 def price_csv(load: Callable, source: Path, target: Path) -> None:
     """Prices the listings of ``source`` into ``target``.
 
-    load: returns the predictor; called if there are any. Raises StageError for a broken CSV.
+    load: returns the predictor; called if there are any. Raises StageError for a broken CSV, and
+    where ``target`` holds the prices of another list.
     """
     aside = target.with_name(target.name + ".set_aside.csv")
     rows = _read_rows(source)
-    done = _rows_done(target, COLUMNS) | _rows_done(aside, SET_ASIDE_COLUMNS)
-    waiting = [(number, row) for number, row in enumerate(rows, 1) if number not in done]
+    files = {target: COLUMNS, aside: SET_ASIDE_COLUMNS}
+    done = {line["row_hash"] for file in files.items() for line in _lines(*file)}
+    if done and not done & rows.keys():
+        raise StageError(f"{target} holds the prices of another list; choose another --out")
+    numbers = {row_hash: number for number, row_hash in enumerate(rows, 1)}
+    for file in files.items():
+        _tidy(*file, numbers)
+    waiting = [(row_hash, row) for row_hash, row in rows.items() if row_hash not in done]
     if done:
         print(f"{len(rows) - len(waiting)} of {len(rows)} rows were done before", flush=True)
     if not waiting:
@@ -55,12 +69,15 @@ def price_csv(load: Callable, source: Path, target: Path) -> None:
     with (
         _Appender(target, COLUMNS) as priced,
         _Appender(aside, SET_ASIDE_COLUMNS) as set_aside,
-        Progress(what="pricing", total=len(rows), unit="listings", done=len(done)) as progress,
+        Progress(
+            what="pricing", total=len(rows), unit="listings", done=len(rows) - len(waiting)
+        ) as progress,
     ):
         for start in range(0, len(waiting), size):
             readable, reasons = [], []
-            for number, row in waiting[start : start + size]:
-                key = {"row": number, "id": row.get("id") or row.get("listing_id", "")}
+            for row_hash, row in waiting[start : start + size]:
+                key = {"row": numbers[row_hash], "row_hash": row_hash}
+                key["id"] = row.get("id") or row.get("listing_id", "")
                 try:
                     listing = _listing(row, source.parent, predictor.platforms)
                     readable.append((key, listing))
@@ -72,10 +89,12 @@ def price_csv(load: Callable, source: Path, target: Path) -> None:
             set_aside.add(reasons)
             unreadable += len(reasons)
             progress.update(len(readable) + len(reasons))
+    for file in files.items():
+        _tidy(*file, numbers)
     print(f"{len(waiting) - unreadable} listings priced in {target}")
     if unreadable:
         print(f"{unreadable} rows set aside, with their reasons in {aside}")
-    elif not done:
+    elif not _lines(aside, SET_ASIDE_COLUMNS):
         aside.unlink()
 
 
@@ -83,24 +102,42 @@ class _RowError(ValueError):
     """A row that is no listing."""
 
 
-def _read_rows(source: Path) -> list[dict[str, str]]:
-    try:
-        with source.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise StageError(f"--csv {source} cannot be read: {reason}") from error
-    if not {"image", *TEXTS} & set(reader.fieldnames or ()):
-        raise StageError(f"--csv {source} has none of the columns image, text and title")
+def _read_rows(source: Path) -> dict[str, dict[str, str]]:
+    """The cells of each row that are not empty, by its hash; "" holds what is wrong with a row."""
+    lines = read_rows(source)
+    header, rows, alike = next(lines, []), {}, Counter()
+    if not header:
+        raise StageError(f"{source} is empty; give a CSV with a header and a row a listing")
+    if not {"image", *TEXTS} & {*header}:
+        names = ", ".join(header)
+        raise StageError(f"{source}: none of its columns {names} is image, text or title")
+    for cells in lines:
+        row = {name: cell.strip() for name, cell in zip(header, cells, strict=False)}
+        row = {name: cell for name, cell in row.items() if name and cell}
+        if len(cells) < len(header) or any(cells[len(header) :]):
+            row[""] = f"{len(cells)} cells, but the header has {len(header)}"
+        content = [*sorted(row.items()), _state(source.parent / row.get("image", ""))]
+        row_hash = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+        alike[row_hash] += 1
+        rows[f"{row_hash}-{alike[row_hash]}" if alike[row_hash] > 1 else row_hash] = row
+    if not rows:
+        raise StageError(f"{source} has a header and no rows")
     return rows
+
+
+def _state(photo: Path) -> list[int]:
+    """What changes with the file of a photo; nothing where there is none."""
+    try:
+        status = photo.stat()
+    except (OSError, ValueError):
+        return []
+    return [] if photo.is_dir() else [status.st_size, status.st_mtime_ns]
 
 
 def _listing(row: dict[str, str], folder: Path, platforms: Sequence[str]) -> ListingInput:
     """Raises BrokenImageError, StatedError, _RowError with the reason why a row is not priced."""
-    if None in row or None in row.values():
-        raise _RowError("not as many cells as the header")
-    row = {name: value.strip() for name, value in row.items() if value.strip()}
+    if "" in row:
+        raise _RowError(row[""])
     text = "\n".join(part for name in TEXTS if (part := uploads.text(row.get(name))))
     if "image" not in row and not text:
         raise _RowError("neither image nor text")
@@ -116,7 +153,8 @@ def _fields(row: Mapping[str, str], platforms: Sequence[str]) -> dict[str, str]:
     )
     fields |= {name: row[name] for name in FIELDS if name in row}
     values = {name: row[name] for name in stated.FIELDS if name in row}
-    values.setdefault("new_price", stated.amount(row.get("retail_price", "")))
+    retail_price = stated.new_price(row.get("retail_price", ""), row.get("currency"))
+    values.setdefault("new_price", retail_price)
     for task in ("category", "gender", "usage"):
         values |= {task: row[column]} if (column := f"normalized_{task}") in row else {}
     return fields | stated.fields(values, platforms)
@@ -127,6 +165,8 @@ def _cells(estimate: PriceEstimate) -> dict[str, object]:
     cells = {name: "" if usd is None else f"{usd:.2f}" for name, usd in prices.items()}
     cells |= {"condition": estimate.condition, "currency": estimate.currency}
     cells |= {"refusal": estimate.refusal or "", "doubts": " ".join(estimate.doubts)}
+    codes = [estimate.refusal] if estimate.refusal else []
+    cells["why"] = " ".join(reason("en", code) for code in [*codes, *estimate.doubts])
     cells["ood_score"] = f"{estimate.ood_score:.3f}"
     for task, label in estimate.labels.items():
         cells |= {task: label.value, f"{task}_confidence": f"{label.confidence:.3f}"}
@@ -135,18 +175,30 @@ def _cells(estimate: PriceEstimate) -> dict[str, object]:
     return cells
 
 
-def _rows_done(path: Path, columns: list[str]) -> set[int]:
-    """The numbers of the rows that a former run wrote; cuts off a last line torn by a kill."""
+def _lines(path: Path, columns: list[str]) -> list[dict[str, str]]:
+    """The lines that a former run wrote; cuts off a last one torn by a kill."""
     if not path.exists():
-        return set()
+        return []
     content = path.read_bytes()
     whole = content[: content.rfind(b"\n") + 1]
     if len(whole) < len(content):
         os.truncate(path, len(whole))
-    lines = csv.DictReader(whole.decode("utf-8").splitlines(keepends=True))
+    lines = csv.DictReader(whole.decode("utf-8", "replace").splitlines(keepends=True))
     if whole and lines.fieldnames != columns:
         raise StageError(f"{path} is not a file of this command's; choose another --out")
-    return {int(line["row"]) for line in lines if (line["row"] or "").isdecimal()}
+    return list(lines)
+
+
+def _tidy(path: Path, columns: list[str], numbers: Mapping[str, int]) -> None:
+    """The lines of the rows that are in the list, under their numbers and in their order."""
+    lines = _lines(path, columns)
+    rows = [{**line, "row": numbers.get(line["row_hash"])} for line in lines]
+    rows = sorted((row for row in rows if row["row"]), key=lambda row: row["row"])
+    if [str(row["row"]) for row in rows] != [line["row"] for line in lines]:
+        with atomic(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
 
 
 class _Appender:
@@ -184,5 +236,5 @@ class _Appender:
 def _harmless(cell: str) -> str:
     """The cell on one line, and quoted where a spreadsheet would take it for a formula."""
     cell = " ".join(cell.split())
-    formula = cell.startswith(("=", "+", "@")) or (cell[:1] == "-" and not cell[1:2].isdigit())
+    formula = cell.startswith(("=", "+", "-", "@")) and not re.fullmatch(r"-?\d+(\.\d+)?", cell)
     return f"'{cell}" if formula else cell

@@ -23,12 +23,20 @@ PRICE = "regression_DL_SOTA/ensemble_metadata-embedding_listing_grouped_seed{see
 LABELS = "clip_kernel_fusion_mixed_seed_{seed}.safetensors"
 
 
+def flags(run: RunConfig) -> str:
+    """What a command of a hint needs to make the models that this run looks for."""
+    preset = "" if run.preset == "embedded" else f" --preset {run.preset}"
+    seed = f" --seed {run.seed[0]}" if run.seed[0] else ""
+    return f"--data-dir {run.paths.data}{preset}{seed}"
+
+
 def model_files(run: RunConfig) -> dict[str, Path]:
     """Files of the two networks, and of the CLIP where it is aligned on the data.
 
     Raises StageError that names the stage which makes a missing one.
     """
-    paths, seed, data = run.paths, run.seed[0], f"--data-dir {run.paths.data}"
+    paths, seed, data = run.paths, run.seed[0], flags(run)
+    demo = "" if paths.models.is_dir() else " (or make demo, then --data-dir data/sample)"
     makers = {
         "price": (
             paths.model(PRICE.format(seed=seed)),
@@ -42,7 +50,7 @@ def model_files(run: RunConfig) -> dict[str, Path]:
     if presets.clip_name(run.preset, run.clip) == presets.FASHION_LITE:
         path = paths.model(presets.FASHION_LITE, presets.OPEN_CLIP_WEIGHTS)
         makers["clip"] = (path, presets.embed_command(paths))
-    return {name: require(path, command) for name, (path, command) in makers.items()}
+    return {name: require(path, command + demo) for name, (path, command) in makers.items()}
 
 
 def fingerprints(run: RunConfig) -> dict[str, str]:

@@ -3,13 +3,13 @@
 A value that is not known is refused by name, with what is possible.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 
 from common.merge.currency import RATES
 from common.merge.taxonomy import CATEGORIES, GENDERS, USAGES
-from resale import taxonomy
+from resale import money, taxonomy
 from resale.condition import CONDITIONS, from_field
-from resale.money import currency_code
 
 # What may be stated -> the field of a listing.
 FIELDS = {
@@ -46,8 +46,11 @@ def fields(values: Mapping[str, str | None], platforms: Sequence[str] = ()) -> d
         "gender": (lambda raw: _exact(raw, GENDERS) or taxonomy.gender(raw), GENDERS),
         "usage": (lambda raw: _exact(raw, USAGES), USAGES),
         "platform": (lambda raw: _platform(raw, platforms), platforms),
-        "currency": (currency_code, RATES),
-        "new_price": (amount, ["a number above 0, in the currency stated (USD)"]),
+        "currency": (money.currency_code, RATES),
+        "new_price": (
+            lambda raw: new_price(raw, values.get("currency")),
+            ["a number above 0, in the currency stated (USD)"],
+        ),
     }
     stated = {}
     for name, raw in values.items():
@@ -81,10 +84,9 @@ def _platform(raw: str, platforms: Sequence[str]) -> str:
     return _exact(raw, platforms) or next(starts, "")
 
 
-def amount(raw: str) -> str:
-    """``1 200,50`` -> ``1200.5``; "" for what is no number above 0."""
-    try:
-        value = float(raw.replace(" ", "").replace(",", "." if raw.count(",") == 1 else ""))
-    except ValueError:
-        return ""
-    return f"{value:g}" if 0 < value < 1e12 else ""
+def new_price(raw: str, currency: str | None) -> str:
+    """``1 200,50`` -> ``1200.5``; "" for no number above 0, or an amount of another currency."""
+    unit = re.sub(r"[\d.,\s]+", "", raw)
+    value = money.number(raw)
+    other = unit and money.currency_code(unit) != money.currency_code(currency or "USD")
+    return f"{value:.12g}" if 0 < value < 1e12 and not other else ""

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
 
-from common.embed.images import BrokenImageError, as_rgb
+from common.embed.images import DAMAGED, BrokenImageError, as_rgb
 
 MAX_BYTES = 25 * 2**20
 MAX_PIXELS = 64_000_000  # more than any phone's camera makes by default
 MIN_SIDE, MAX_RATIO = 16, 12  # pixels; of the longer side to the shorter
 SIDE = 1024  # pixels of the longer side that are kept: four times what the models look at
-FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF")
+FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "BMP", "GIF")
 # Every ``code`` of a BrokenImageError that a picture from here can raise.
 CODES = "missing empty too_large too_many_pixels too_small too_narrow not_an_image damaged".split()
 
@@ -36,9 +36,12 @@ def picture(source: str | Path | bytes | Image.Image) -> Image.Image:
         size, source = len(source), io.BytesIO(source)
     else:
         path = Path(source)
-        if not path.is_file():
+        try:
+            size = path.stat().st_size if path.is_file() else None
+        except OSError:  # no name of a file, such as a long address
+            size = None
+        if size is None:
             raise BrokenImageError("no such file", "missing")
-        size = path.stat().st_size
     if size == 0:
         raise BrokenImageError("the file is empty", "empty")
     if size > MAX_BYTES:
@@ -60,9 +63,9 @@ def picture(source: str | Path | bytes | Image.Image) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise BrokenImageError("more pixels than any photograph", "too_many_pixels") from error
     except UnidentifiedImageError as error:
-        raise BrokenImageError("not an image of a known type", "not_an_image") from error
-    # Pillow's readers raise all of these on damaged files.
-    except (OSError, ValueError, SyntaxError, IndexError, EOFError) as error:
+        reason = f"not an image of a known type ({', '.join(FORMATS)})"
+        raise BrokenImageError(reason, "not_an_image") from error
+    except DAMAGED as error:
         raise BrokenImageError(" ".join(str(error).split()) or "damaged") from error
 
 

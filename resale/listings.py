@@ -7,7 +7,10 @@ that cannot be used is counted under its first reason, by platform.
 
 import csv
 from collections import Counter
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pandas as pd
@@ -88,41 +91,68 @@ def read_file(path: Path) -> pd.DataFrame:
     return products[outcome == KEPT].reset_index(drop=True)
 
 
+def read_rows(path: Path) -> Iterator[list[str]]:
+    """The header of a CSV, stripped and in lower case, then its rows; blank lines are left out.
+
+    UTF-8 or UTF-16; commas, semicolons, tabs or bars, whichever the first line has most of. Raises
+    StageError of one line where it cannot be read, or a quote that is never closed joins rows.
+    """
+    row_lines: list[str] = []  # of the row that is being read
+
+    def lines(file: TextIO) -> Iterator[str]:
+        for line in chain(file, ["\n"]):  # a quote still open at the end takes in the last
+            row_lines.append(line)
+            yield line
+
+    try:
+        with path.open("rb") as file:
+            start = file.read(2)
+        encoding = "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+        if b"\0" in start:  # without the mark
+            encoding = "utf-16-be" if start[0] == 0 else "utf-16-le"
+        with path.open(encoding=encoding, newline="") as file:
+            first = file.readline()
+            separator = max(",;\t|", key=first.count)
+            file.seek(0)
+            reader, header = csv.reader(lines(file), delimiter=separator), True
+            for row in reader:
+                if len(row_lines) > 1:  # well quoted, or a quote that ran into other rows
+                    next(csv.reader(row_lines, delimiter=separator, strict=True))
+                row_lines.clear()
+                if row:
+                    yield [name.strip().lower() for name in row] if header else row
+                    header = False
+    except OSError as error:
+        raise StageError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeError as error:
+        raise StageError(f"{path} is neither UTF-8 nor UTF-16 ({error}); save it so") from error
+    except csv.Error as error:
+        number = reader.line_num - len(row_lines) + 1
+        reason = f"a quote of line {number} is never closed" if len(row_lines) > 1 else error
+        raise StageError(f"{path} is broken ({reason}); export it again as CSV") from error
+
+
 def _read_file(path: Path) -> tuple[pd.DataFrame, str]:
     """A file's rows as text, or the columns that it lacks where it is something else.
 
     A row with too few or too many fields has a ``problem``. Raises StageError for a file that
     lacks one of the columns it needs, or cannot be read.
     """
-    with path.open("rb") as file:
-        utf_16 = file.read(2) in (b"\xff\xfe", b"\xfe\xff")
-    try:
-        with path.open(encoding="utf-16" if utf_16 else "utf-8-sig", newline="") as file:
-            first = file.readline()
-            separator = max(",;\t|", key=first.count)
-            file.seek(0)
-            reader = csv.reader(file, delimiter=separator)
-            header = [name.strip().lower() for name in next(reader, [])]
-            needs = {"price": ["price"], "currency": ["currency"], "title or description": TEXTS}
-            lacking = [name for name, columns in needs.items() if not {*columns} & {*header}]
-            if len(lacking) > 1:
-                return pd.DataFrame(), ", ".join(lacking)
-            if lacking:
-                raise StageError(f"{path} lacks the column {lacking[0]}; rename its own to that")
-            places = {name: header.index(name) for name in COLUMNS if name in header}
-            cells: dict[str, list[str]] = {name: [] for name in places}
-            broken, line = [], reader.line_num
-            for row in reader:
-                lines, line = reader.line_num - line, reader.line_num
-                broken.append(len(row) != len(header) and bool(row))
-                for name, place in places.items():
-                    cells[name].append("" if broken[-1] or not row else row[place])
-            if broken and broken[-1] and lines > 1:
-                raise csv.Error(f"a quote of line {line - lines + 1} is never closed")
-    except UnicodeError as error:
-        raise StageError(f"{path} is neither UTF-8 nor UTF-16 ({error}); save it so") from error
-    except csv.Error as error:
-        raise StageError(f"{path} is broken ({error}); export it again as CSV") from error
+    rows = read_rows(path)
+    header = next(rows, [])
+    needs = {"price": ["price"], "currency": ["currency"], "title or description": TEXTS}
+    lacking = [name for name, columns in needs.items() if not {*columns} & {*header}]
+    if len(lacking) > 1:
+        return pd.DataFrame(), ", ".join(lacking)
+    if lacking:
+        raise StageError(f"{path} lacks the column {lacking[0]}; rename its own to that")
+    places = {name: header.index(name) for name in COLUMNS if name in header}
+    cells: dict[str, list[str]] = {name: [] for name in places}
+    broken = []
+    for row in rows:
+        broken.append(len(row) != len(header))
+        for name, place in places.items():
+            cells[name].append("" if broken[-1] else row[place])
     frame = pd.DataFrame(cells, dtype=object)
     frame["problem"] = np.where(broken, "broken line", "")
     return _identify(frame, path), ""

@@ -268,12 +268,21 @@ def test_a_csv_is_priced_and_resumed(shop, predictor, photo, tmp_path, capsys):
     batch.price_csv(lambda: predictor, source, target)
     assert "7 of 8 rows were done before" in capsys.readouterr().out
     assert target.read_text() == whole
+    # The photo that was not there has come, and a row is new: these two are priced, in order.
+    shutil.copy(photo, tmp_path / "absent.jpg")
+    source.write_text("\n".join([rows[0], f'z,,"{TEXT}",', *rows[2:]]) + "\n")
+    batch.price_csv(lambda: predictor, source, target)
+    assert "6 of 8 rows were done before" in capsys.readouterr().out
+    again = list(csv.DictReader(target.open()))
+    assert [row["id"] for row in again] == ["z", "b", "d", "g", "h"]
+    assert [row["row"] for row in again] == ["1", "2", "4", "7", "8"]
+    assert again[2] == priced[1]
 
 
 def test_cells_that_a_spreadsheet_would_run_are_quoted():
-    for cell in ("=1+1", "+1", "@cmd", "-x"):
+    for cell in ("=1+1", "+1", "@cmd", "-x", "-1+cmd|' /C calc'!A0", "-1.", "-.5", "-1-2"):
         assert batch._harmless(cell) == f"'{cell}"
-    for cell in ("", "-1.50", "Levi's", "a = b"):
+    for cell in ("", "-1.50", "-7", "Levi's", "a = b"):
         assert batch._harmless(cell) == cell
     assert batch._harmless("a\r\n=1") == "a =1"
 

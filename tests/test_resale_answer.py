@@ -14,7 +14,7 @@ from shell import run_here
 import predict_price
 from common.artifacts import StageError
 from common.embed.images import BrokenImageError
-from pricing import batch, stated
+from pricing import batch, stated, strings
 from pricing.page import card, form
 from pricing.predictor import DOUBTS, REFUSALS, ListingInput, PriceEstimate
 from resale.comparables import Comparables
@@ -264,6 +264,89 @@ def test_a_marketplaces_own_export_is_priced(tmp_path):
     aside = (tmp_path / "priced.csv.set_aside.csv").read_text("utf-8")
     assert "neither image nor text" in aside and "'XYZ'" in aside
     assert "attic-1" not in target.read_text("utf-8").split("\n", 1)[1].replace("attic-1", "", 1)
+
+
+HEADER, BRANDS = "id,title\n", ("Nike", "Gucci", "Nike", "Gucci")
+ROWS = {name: f"{name},{brand} boots\n" for name, brand in zip("abcd", BRANDS, strict=True)}
+
+
+def priced(folder, text: str, encoding="utf-8") -> list[dict[str, str]]:
+    source, target = folder / "list.csv", folder / "priced.csv"
+    source.write_text(text, encoding)
+    shop = fake_resale(details=False)
+    batch.price_csv(lambda: shop, source, target)
+    return list(csv.DictReader(target.open(encoding="utf-8")))
+
+
+def test_an_edited_list_is_priced_whole_and_only_it(tmp_path):
+    first = priced(tmp_path, HEADER + ROWS["a"] + ROWS["b"] + ROWS["b"])
+    assert [row["id"] for row in first] == ["a", "b", "b"]  # twice the same row is two rows
+    edited = priced(tmp_path, HEADER + ROWS["c"] + ROWS["b"] + ROWS["d"])
+    assert [(row["row"], row["id"]) for row in edited] == [("1", "c"), ("2", "b"), ("3", "d")]
+    assert edited[1] == first[1]
+    # Columns in another order, and an empty one, are the same rows.
+    moved = priced(tmp_path, "title,id,brand\n" + "Gucci boots,b,\n")
+    assert moved == [edited[1] | {"row": "1"}]
+
+
+def test_another_list_is_not_answered_with_the_prices_of_the_first(tmp_path):
+    before = priced(tmp_path, HEADER + ROWS["a"])
+    with pytest.raises(StageError, match="another list; choose another --out"):
+        priced(tmp_path, HEADER + ROWS["b"])
+    assert list(csv.DictReader((tmp_path / "priced.csv").open())) == before
+
+
+def test_why_is_one_column_in_words_beside_numbers_or_nothing(tmp_path):
+    rows = priced(tmp_path, "id,title,source\na,Nike boots,elsewhere\nb,...,\n")
+    assert float(rows[0]["price_usd"]) > 0 and rows[0]["currency"] == "USD"
+    assert rows[0]["doubts"] and rows[0]["why"].startswith(
+        strings.reason("en", rows[0]["doubts"].split()[0])
+    )
+    assert rows[1]["refusal"] and rows[1]["why"].startswith(
+        strings.reason("en", rows[1]["refusal"])
+    )
+    assert {rows[1][name] for name in batch.PRICES} == {""}
+
+
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_list_is_read_as_spreadsheets_write_it(separator, encoding, tmp_path):
+    lines = ["ID,Text,Brand", 'a,"Nike boots\n""as new""",Nike', "", "b,나이키 부츠,,"]
+    text = "\r\n".join(lines).replace(",", separator)
+    rows = priced(tmp_path, text, encoding)
+    assert [row["id"] for row in rows] == ["a", "b"]
+    assert all(float(row["price"]) > 0 for row in rows)
+
+
+UNREADABLE = {
+    "empty": ("", "is empty"),
+    "blank lines": ("\n\n", "is empty"),
+    "a header": (HEADER, "no rows"),
+    "other columns": ("sku,name\n1,boots\n", "none of its columns sku, name is"),
+    "a quote open to the end": (HEADER + 'a,"x\nb,y\nc,z', "quote of line 2 is never closed"),
+    "open in the last line": (HEADER + ROWS["a"] + 'b,"y\n', "quote of line 3 is never closed"),
+    "open up to another quote": (
+        HEADER + ROWS["a"] + 'b,"y\nc,"z"\nd,w\n',
+        "quote of line 3 is never closed",
+    ),
+    "open for long": (HEADER + 'a,"x\n' + "b,boots\n" * 20_000, "quote of line 2 is never"),
+}
+
+
+@pytest.mark.parametrize("case", UNREADABLE)
+def test_a_list_that_cannot_be_read_is_refused_in_one_line(case, tmp_path):
+    text, line = UNREADABLE[case]
+    with pytest.raises(StageError, match=line) as raised:
+        priced(tmp_path, text)
+    assert "\n" not in str(raised.value) and not (tmp_path / "priced.csv").exists()
+
+
+def test_a_new_price_is_read_as_in_training_and_in_its_own_currency():
+    amounts = {"1,299.00": "1299", "1.299,00": "1299", "1,200": "1200", "1 200,50": "1200.5"}
+    amounts |= {"19,90": "19.9", "110 USD": "110", "$110": "110", "1234567": "1234567"}
+    amounts |= {"110 EUR": "", "-5": "", "0": "", "cheap": "", "": ""}
+    assert {raw: stated.new_price(raw, None) for raw in amounts} == amounts
+    assert stated.new_price("110 €", "EUR") == "110"
 
 
 def test_prices_of_a_csv_are_those_of_its_rows_alone(predictor):

@@ -182,6 +182,29 @@ def test_every_bad_line_has_its_problem(fashion):
     assert styles.loc[0, "discounted_inr"] == 799 and styles.loc[0, "list_inr"] == 999
 
 
+def test_json_with_a_byte_order_mark_is_read(fashion):
+    folder = fashion(LINE.format(id=1, name="good"))
+    path = folder / "styles" / "1.json"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert sources.read_styles(folder)["problem"].tolist() == [""]
+
+
+def test_an_empty_folder_of_json_is_named(fashion):
+    folder = fashion(LINE.format(id=1, name="good"))
+    (folder / "styles" / "1.json").unlink()
+    with pytest.raises(StageError, match="styles holds no usable JSON; download"):
+        sources.read_styles(folder)
+
+
+def test_a_download_unpacked_one_folder_too_deep_is_named(fashion):
+    folder = fashion(LINE.format(id=1, name="good"))
+    inner = folder / folder.name
+    inner.mkdir()
+    (folder / "styles.csv").rename(inner / "styles.csv")
+    with pytest.raises(StageError, match=f"{folder.name}/{folder.name} lies too deep"):
+        sources.read_styles(folder)
+
+
 def test_missing_parts_of_the_fashion_download(fashion, tmp_path):
     with pytest.raises(StageError, match=r"styles\.csv is missing"):
         sources.read_styles(tmp_path)

@@ -7,8 +7,9 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
+from torchvision.transforms import CenterCrop, Compose, Normalize, Resize, ToTensor
 
-from common.embed.images import BrokenImageError
+from common.embed.images import BrokenImageError, Pixels, as_rgb, decode
 from pricing import uploads
 
 
@@ -46,7 +47,7 @@ def test_a_large_photo_is_read_upright_and_small_and_without_its_notes(tmp_path)
     assert uploads.picture(path.read_bytes()).tobytes() == seen.tobytes()
 
 
-@pytest.mark.parametrize("form", ["PNG", "WEBP", "BMP", "GIF"])
+@pytest.mark.parametrize("form", ["PNG", "WEBP", "HEIF", "AVIF", "BMP", "GIF"])
 def test_the_type_is_found_by_content(tmp_path, form):
     path = tmp_path / "photo.jpg"
     path.write_bytes(photo(form=form))
@@ -59,10 +60,38 @@ def test_what_is_no_picture_is_refused_by_a_code(tmp_path):
     assert refused(b"") == "empty"
     assert refused(b"%PDF-1.7 is not a picture") == "not_an_image"
     assert refused(b"<svg xmlns='http://www.w3.org/2000/svg'/>") == "not_an_image"
-    assert refused(photo()[:2000]) == "damaged"
+    assert refused(tmp_path / ("https:" + "x" * 300)) == "missing"
+    for form in ("HEIF", "AVIF"):
+        content = photo(form=form)
+        assert refused(content[: len(content) * 2 // 3]) in ("damaged", "not_an_image"), form
     assert refused(photo(form="TIFF")) == "not_an_image"
     assert refused(photo(8, 8)) == "too_small"
     assert refused(photo(2000, 20)) == "too_narrow"
+
+
+DEPTHS = {
+    "16 bits": (np.uint16, 257),
+    "32 bits": (np.int32, 257),
+    "floats up to one": (np.float32, 1 / 255),
+    "floats up to 255": (np.float32, 1),
+}
+
+
+@pytest.mark.parametrize("depth", DEPTHS)
+def test_pictures_of_more_than_8_bits_look_as_those_of_8(depth):
+    grey = np.linspace(0, 255, 60 * 40).astype(np.uint8).reshape(40, 60)
+    kind, factor = DEPTHS[depth]
+    deep = as_rgb(Image.fromarray((grey.astype(np.float64) * factor).astype(kind)))
+    np.testing.assert_array_equal(np.asarray(deep), np.asarray(as_rgb(Image.fromarray(grey))))
+
+
+def test_a_dark_picture_of_16_bits_stays_dark(tmp_path):
+    Image.fromarray(np.full((40, 60), 200, np.uint16)).save(tmp_path / "dark.png")
+    assert np.asarray(uploads.picture(tmp_path / "dark.png")).max() == 1
+    encoder = Pixels(
+        Compose([Resize(32), CenterCrop(32), ToTensor(), Normalize([0.5] * 3, [0.5] * 3)])
+    )
+    assert decode(tmp_path / "dark.png", encoder).max() == 1
 
 
 def test_limits_hold_before_decoding(tmp_path, monkeypatch):

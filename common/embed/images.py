@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pillow_heif
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
 from torch.utils.data import DataLoader
@@ -13,9 +14,10 @@ from torchvision.transforms import Compose, Resize, v2
 
 from common import runtime
 
+pillow_heif.register_heif_opener()  # photos of telephones; Pillow reads AVIF itself
+DAMAGED = (OSError, ValueError, SyntaxError, IndexError, EOFError, RuntimeError)  # by Pillow
 _WORKERS_FROM = 256  # files, from which on worker processes pay for their start
-# A JPEG file is decoded at least so many times as large as the model's input: its embedding then
-# keeps a cosine of 0.998 to that of the file decoded whole.
+# JPEG is decoded so many times larger than the model's input: cosine 0.998 to the whole file's.
 _DRAFT = 4
 
 
@@ -85,14 +87,18 @@ def decode(source: str | Path | Image.Image, pixels: Pixels) -> torch.Tensor:
         raise BrokenImageError("not an image", "not_an_image") from error
     except FileNotFoundError as error:
         raise BrokenImageError("no such file", "missing") from error
-    # Pillow's decoders raise all of these on damaged files.
-    except (OSError, ValueError, SyntaxError, IndexError, EOFError) as error:
+    except DAMAGED as error:
         raise BrokenImageError(" ".join(str(error).split()) or "damaged") from error
 
 
 def as_rgb(image: Image.Image) -> Image.Image:
-    """Upright by the camera's note, and RGB: transparency becomes white."""
+    """Upright by the camera's note, and RGB in 8 bits: transparency becomes white."""
     image = ImageOps.exif_transpose(image)
+    if image.mode[0] in "IF":  # Pillow would clip all above 255
+        values = np.nan_to_num(np.asarray(image, np.float32), posinf=0)
+        scales = [65535] if image.mode.startswith("I;16") else [1, 255, 65535, values.max()]
+        white = next(scale for scale in scales if values.max() <= scale)
+        image = Image.fromarray((values.clip(0) * (255 / white)).round().astype(np.uint8))
     if image.has_transparency_data:
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, image.convert("RGBA"))

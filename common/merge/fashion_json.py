@@ -1,7 +1,4 @@
-"""Reads one ``styles/<id>.json`` of the Fashion download: prices, brand, description as plain text.
-
-Worker processes import it: nothing heavy here.
-"""
+"""One ``styles/<id>.json`` of Fashion -> prices, brand, plain text; workers import it: light."""
 
 import re
 from html import unescape
@@ -17,7 +14,7 @@ DESCRIPTORS = ("description", "materials_care_desc", "style_note", "size_fit_des
 def read_detail(path: str) -> dict:
     """One ``styles/<id>.json``; a file that cannot be used gives only its ``problem``."""
     try:
-        data = orjson.loads(Path(path).read_bytes())["data"]
+        data = orjson.loads(Path(path).read_bytes().lstrip(b"\xef\xbb\xbf"))["data"]
         descriptors = data.get("productDescriptors") or {}
         texts = [plain_text((descriptors.get(k) or {}).get("value")) for k in DESCRIPTORS]
         return {

@@ -126,6 +126,8 @@ def read_styles(folder: Path) -> pd.DataFrame:
         details = list(runtime.Progress(details, "reading styles/*.json", len(paths), "files"))
     details = pd.DataFrame(details, index=ids.index)
     styles.update(details.pop("problem"))
+    if "description" not in details:
+        raise StageError(f"{folder}/styles holds no usable JSON; download it from {FASHION_URL}")
     return styles.join(details)
 
 
@@ -149,6 +151,8 @@ def _split_styles(path: Path) -> pd.DataFrame:
 
 
 def _check_header(path: Path, columns: Iterable[str], url: str) -> list[str]:
+    if (path.parent / path.parent.name / path.name).is_file():
+        raise StageError(f"{path.parent}/{path.parent.name} lies too deep: move its content up")
     if not path.is_file():
         raise StageError(f"{path} is missing; download it from {url} (or pass --raw-dir)")
     with path.open(encoding="utf-8-sig", errors="replace") as file:
@@ -162,10 +166,7 @@ def _check_header(path: Path, columns: Iterable[str], url: str) -> list[str]:
 
 
 def _check_ids(table: pd.DataFrame, column: str, pattern: str, folder: Path, file: str) -> None:
-    """Adds ``image`` and writes what is wrong with ids into ``problem``.
-
-    Only well-formed ids become paths: an id such as ../../x never touches the file system.
-    """
+    """Adds ``image`` and what is wrong with an id to ``problem``: only good ids become paths."""
     file = f"{folder.name}/images/{file}"
     if not (folder / "images").is_dir():
         raise StageError(f"{folder}/images is missing; download them too (or pass --raw-dir)")
