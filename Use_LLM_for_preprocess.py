@@ -28,12 +28,20 @@ Served by vLLM:      python Use_LLM_for_preprocess.py --raw-dir PATH --engine op
 rules read all. ``--limit N`` keeps N products at random, for a try of the whole pipeline.
 """
 
+import sys
 import time
 
 from attributes import llm
 from common import artifacts, cli
 
 STAGE = "Use_LLM_for_preprocess"
+RAW_TABLES = ("articles", "transactions", "styles", "listings")
+LEAST_JUDGED = 20  # rows; a marketplace of fewer may lose most of them
+PLAUSIBLE_USD = 1, 1_000  # the price of a catalogue's median product
+ORIGINAL = {
+    "HNM": "where transactions_train.csv has prices of about 0.03 as on Kaggle",
+    "FASHION": "where styles/*.json have prices in rupees as on Kaggle",
+}
 
 
 def arguments():
@@ -48,8 +56,38 @@ def arguments():
     group.add_argument("--hnm-price", choices=statistics, default="median", help=text)
     text = "ask the LLM for what the rules leave empty (gaps, default), or for everything"
     group.add_argument("--ask", choices=("gaps", "all"), default="gaps", help=text)
+    text = "go on where one reason sets aside more than half of a source's rows"
+    group.add_argument("--allow-losses", action="store_true", help=text)
     llm.add_arguments(parser, limit=True)
     return cli.parse(parser)
+
+
+def check_sources(table, account, allow_losses: bool) -> None:
+    """Raises StageError for a source that came to (nearly) nothing, or of implausible prices.
+
+    It is then laid out or scaled in a way of its own, and the others would go on without it.
+    """
+    raw = account[account["table"].isin(RAW_TABLES)]
+    kept = raw["outcome"].str.startswith("kept")
+    for name, rows in raw.groupby("table", sort=False):
+        if not kept[rows.index].any():
+            reasons = ", ".join(rows["outcome"].unique()[:3])
+            raise artifacts.StageError(f"no row of the {name} can be used ({reasons})")
+    total = raw.groupby(["source", "table"])["rows"].transform("sum")
+    lost = raw[~kept & (raw["rows"] > total / 2) & (total >= LEAST_JUDGED)]
+    if len(lost) and not allow_losses:
+        source, name, reason, rows, _ = lost.iloc[0]
+        raise artifacts.StageError(
+            f"{rows:,} of {total[lost.index[0]]:,} {name} of {source} are set aside for one reason "
+            f"({reason}); see to it, or go on without them by --allow-losses"
+        )
+    catalogues = table[table["market"] == "retail"].groupby("dataset_source")["price_usd"]
+    for source, usd in catalogues.median().items():
+        if not PLAUSIBLE_USD[0] <= usd <= PLAUSIBLE_USD[1]:
+            raise artifacts.StageError(
+                f"the median product of {source} would cost {usd:,.3f} USD; expected are "
+                f"{PLAUSIBLE_USD[0]} to {PLAUSIBLE_USD[1]:,}, {ORIGINAL[source]}"
+            )
 
 
 def main():
@@ -65,7 +103,10 @@ def main():
 
     paths, started = run.paths, time.monotonic()
     second_hand = listings.read_listings(paths.raw)
+    if second_hand is None and (paths.raw / listings.FOLDER).is_dir():
+        raise artifacts.StageError(f"{paths.raw / listings.FOLDER} is there but holds no CSV")
     table, account = merge_sources(paths, args.study_text, args.hnm_price, second_hand)
+    check_sources(table, account, args.allow_losses)
     model = None
     if "resale" in set(table["market"]):
         table, lines, model = labels.fill(table)
@@ -78,6 +119,8 @@ def main():
     settings, raw = {"hnm_price": args.hnm_price}, {"raw": str(paths.raw)}
     seconds = time.monotonic() - started
     artifacts.record(paths.merged, run, raw, seconds, settings, text=text)
+    line = f"{len(table):,} products merged in {seconds:.0f} s, now their texts are read"
+    print(line, file=sys.stderr, flush=True)
     if model:
         weights = model.save(paths.model("resale_labels"))
         artifacts.record(weights, run, {"merged": paths.merged}, seconds)

@@ -46,6 +46,11 @@ def without_column(path, name):
     frame.drop(columns=name).to_csv(path, index=False)
 
 
+def changed(path, name, change):
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    frame.assign(**{name: change(frame[name])}).to_csv(path, index=False)
+
+
 def header_only(path):
     path.write_text(path.read_text().splitlines()[0] + "\n")
 
@@ -88,11 +93,33 @@ SPOILED = {
     ),
     "articles lost their zeros": (
         lambda hnm, _: opened_in_a_spreadsheet(hnm / "articles.csv"),
-        r"articles\.csv: \d+ article ids have lost their leading zero",
+        r"articles\.csv: \d+ ids have lost their leading zero",
     ),
     "transactions lost their zeros": (
         lambda hnm, _: opened_in_a_spreadsheet(hnm / "transactions_train.csv"),
-        r"transactions_train\.csv: \d+ article ids have lost their leading zero",
+        r"transactions_train\.csv: \d+ ids have lost their leading zero",
+    ),
+    "ids of other make": (
+        lambda hnm, _: changed(hnm / "articles.csv", "article_id", lambda ids: "a" + ids),
+        r"no row of the articles can be used \(malformed id\)",
+    ),
+    "photos of another kind": (
+        lambda _, f: [path.rename(path.with_suffix(".tif")) for path in f.glob("images/*.jpg")],
+        r"no row of the styles can be used \(no image",
+    ),
+    "half of the photos": (
+        lambda _, f: [path.unlink() for path in sorted(f.glob("images/*.jpg"))[:40]],
+        r"\d\d of 60 styles of FASHION are set aside for one reason \(no image\).*--allow-losses",
+    ),
+    "prices scaled back already": (
+        lambda hnm, _: changed(
+            hnm / "transactions_train.csv", "price", lambda price: price.astype(float) * 590
+        ),
+        r"median product of HNM would cost \S+ USD; expected are 1 to 1,000, where transactions",
+    ),
+    "listings of another format": (
+        lambda hnm, _: [p.rename(p.with_suffix(".xls")) for p in hnm.parent.glob("listings/*.csv")],
+        r"listings is there but holds no CSV",
     ),
 }
 

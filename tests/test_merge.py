@@ -1,5 +1,6 @@
 """One table from both downloads: nothing lost, nothing silent, no price in the text."""
 
+import contextlib
 import json
 
 import numpy as np
@@ -11,6 +12,7 @@ from common.artifacts import FASHION_FOLDER, HNM_FOLDER, Paths, StageError, writ
 from common.merge import leakage, sources, splits, taxonomy
 from common.merge.table import COLUMNS, merge_sources, summarize
 from common.product_table import read_table
+from Use_LLM_for_preprocess import check_sources
 
 
 def build(raw, tmp_path, **options):
@@ -147,6 +149,49 @@ def test_prices_in_internal_names_go(sample, raw, tmp_path):
     titles = table.set_index("product_key")["title"]
     assert titles[list(renamed)].tolist() == list(names.values())
     assert account.set_index("table")["rows"]["title"] == 6
+
+
+def test_a_flat_folder_of_photos_and_a_nested_one_of_json_change_nothing(sample, raw, tmp_path):
+    for photo in raw.glob(f"{HNM_FOLDER}/images/*/*.jpg"):
+        photo.rename(photo.parent.parent / photo.with_suffix(".JPG").name)
+    styles = raw / FASHION_FOLDER / "styles"
+    styles.rename(raw / "moved")
+    styles.mkdir()
+    (raw / "moved").rename(styles / "styles")
+    table, account = build(raw, tmp_path)
+    assert all((raw / path).is_file() for path in table["image_path"])
+    pd.testing.assert_frame_equal(
+        table.drop(columns="image_path"), sample[0].drop(columns="image_path")
+    )
+    assert account["rows"].tolist() == sample[1]["rows"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("rows", "refused"),
+    [
+        ([("kept", 50), ("no image", 50)], False),
+        ([("kept", 49), ("no image", 51)], True),
+        ([("kept", 20), ("no image", 40), ("no price", 40)], False),  # no single reason
+        ([("kept", 1), ("kept with its variant", 98), ("no image", 1)], False),
+        ([("kept", 1), ("no image", 18)], False),  # a marketplace of a few rows
+    ],
+)
+def test_one_reason_for_most_rows_of_a_source_ends_the_run(sample, rows, refused):
+    lines = [("shop", "listings", outcome, n, "") for outcome, n in rows]
+    account = pd.concat([sample[1], pd.DataFrame(lines, columns=sample[1].columns)])
+    account = account.reset_index(drop=True)
+    check_sources(sample[0], account, allow_losses=True)
+    line = r"51 of 100 listings of shop .*\(no image\)"
+    with pytest.raises(StageError, match=line) if refused else contextlib.nullcontext():
+        check_sources(sample[0], account, allow_losses=False)
+
+
+@pytest.mark.parametrize(("source", "factor"), [("HNM", 590), ("FASHION", 0.011)])
+def test_a_catalogue_of_another_scale_ends_the_run(sample, source, factor):
+    table = sample[0].copy()
+    table.loc[table["dataset_source"] == source, "price_usd"] *= factor
+    with pytest.raises(StageError, match=f"median product of {source} would cost .* 1 to 1,000"):
+        check_sources(table, sample[1], allow_losses=True)
 
 
 def test_nothing_usable_is_said(raw, tmp_path):

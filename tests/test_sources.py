@@ -73,12 +73,23 @@ def test_article_ids_with_tricks_are_set_aside(hnm):
     assert articles["image"].tolist()[1] == ""
 
 
-def test_lost_zeros_are_named(hnm):
-    with pytest.raises(StageError, match="1 article ids have lost their leading zero.*108775015"):
-        sources.read_articles(hnm(["108775015"]))
-    with pytest.raises(StageError, match=r"transactions_train.*2 article ids.*leading zero"):
-        sales = [("108775015", 0.01), ("0108775015", 0.01), ("108775015", 0.02)]
+@pytest.mark.parametrize("number", ["108775015", "108775015.0"])
+def test_lost_zeros_are_named(hnm, number):
+    with pytest.raises(StageError, match=f"1 ids have lost their leading zero.*{number}"):
+        sources.read_articles(hnm([number]))
+    with pytest.raises(StageError, match=r"transactions_train.*2 ids.*leading zero"):
+        sales = [(number, 0.01), ("0108775015", 0.01), (number, 0.02)]
         sources.article_prices(hnm(sales=sales) / "transactions_train.csv")
+
+
+def test_images_lie_in_any_folder_with_any_capitals(hnm):
+    folder = hnm(["0108775015", "0108775044", "0108775051"])
+    (folder / "images" / "0108775044.JPG").touch()
+    (folder / "images" / "images").mkdir()
+    (folder / "images" / "images" / "0108775051.jpeg").touch()
+    places = ["010/0108775015.jpg", "0108775044.JPG", "images/0108775051.jpeg"]
+    found = sources.read_articles(folder)["image"].tolist()
+    assert found == [f"{folder.name}/images/{place}" for place in places]
 
 
 def test_missing_files_columns_and_rows_are_named(hnm, tmp_path):
@@ -189,6 +200,19 @@ def test_json_with_a_byte_order_mark_is_read(fashion):
     assert sources.read_styles(folder)["problem"].tolist() == [""]
 
 
+def test_ids_with_a_fraction_are_named(fashion):
+    folder = fashion(LINE.format(id="1.0", name="good"))
+    with pytest.raises(StageError, match=r"styles\.csv: 1 ids have .* gained a fraction.*1\.0\)"):
+        sources.read_styles(folder)
+
+
+def test_json_unpacked_into_a_folder_of_its_own_name_is_read(fashion):
+    folder = fashion(LINE.format(id=1, name="good"))
+    (folder / "styles" / "styles").mkdir()
+    (folder / "styles" / "1.json").rename(folder / "styles" / "styles" / "1.json")
+    assert sources.read_styles(folder)["problem"].tolist() == [""]
+
+
 def test_an_empty_folder_of_json_is_named(fashion):
     folder = fashion(LINE.format(id=1, name="good"))
     (folder / "styles" / "1.json").unlink()
@@ -200,7 +224,10 @@ def test_a_download_unpacked_one_folder_too_deep_is_named(fashion):
     folder = fashion(LINE.format(id=1, name="good"))
     inner = folder / folder.name
     inner.mkdir()
-    (folder / "styles.csv").rename(inner / "styles.csv")
+    # Beside a complete download a second copy does no harm.
+    (inner / "styles.csv").write_bytes((folder / "styles.csv").read_bytes())
+    assert len(sources.read_styles(folder)) == 1
+    (folder / "styles.csv").unlink()
     with pytest.raises(StageError, match=f"{folder.name}/{folder.name} lies too deep"):
         sources.read_styles(folder)
 

@@ -1,14 +1,14 @@
 """Reads the two Kaggle downloads into plain frames, one row per raw row.
 
 - H&M: ``articles.csv``, ``transactions_train.csv``, ``images/012/0123456789.jpg``
-- Fashion: ``styles.csv``, ``styles/<id>.json``, ``images/<id>.jpg``
+- Fashion: ``styles.csv``, ``styles/<id>.json`` (or ``styles/styles/``), ``images/<id>.jpg``
 
 What a whole file lacks (a column, every row, the zeros of its ids) is a :class:`StageError`; what
 a row lacks stands in its ``problem`` column. Nothing is dropped here.
 """
 
-import glob
 import multiprocessing
+import os
 import tempfile
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -35,6 +35,7 @@ STYLE_COLUMNS = tuple(
 )
 
 PRICE_SCALE = 59_000  # every H&M price is an integer over this
+_NUMBER = r"\d{1,9}|\d+\.0"  # what an id becomes in a program that takes it for a number
 DEEP_DISCOUNT = 0.5  # of the price that the product has at full price
 FULL_PRICE_QUANTILE = 0.9
 
@@ -47,13 +48,10 @@ def read_articles(folder: Path) -> pd.DataFrame:
         articles = pd.read_csv(path, dtype=str, keep_default_na=False, usecols=ARTICLE_COLUMNS)
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
         raise StageError(f"{path} is broken ({error}); download it again from {HNM_URL}") from error
-    ids = articles["article_id"]
-    shortened = ids[ids.str.fullmatch(r"\d{1,9}")]
-    _refuse_lost_zeros(path, len(shortened), "".join(shortened[:1]))
     articles["problem"] = ""
-    _check_ids(articles, "article_id", r"\d{10}", folder, "{0:.3}/{0}.jpg")
+    _check_ids(articles, "article_id", r"\d{10}", path)
     # The first seven digits are the product; the column product_code repeats them.
-    return articles.assign(product_code=ids.str[:7])
+    return articles.assign(product_code=articles["article_id"].str[:7])
 
 
 def article_prices(path: Path, statistic: str = "median") -> tuple[pd.DataFrame, dict[str, int]]:
@@ -78,11 +76,9 @@ def article_prices(path: Path, statistic: str = "median") -> tuple[pd.DataFrame,
         except duckdb.InvalidInputException as error:
             reason = str(error).partition("\n")[0]
             raise StageError(f"{path} is broken ({reason}); download it again") from error
-        lost = db.execute(
-            "SELECT sum(n)::BIGINT, any_value(article_id) FROM histogram "
-            r"WHERE regexp_full_match(article_id, '\d{1,9}')"
-        ).fetchone()
-        _refuse_lost_zeros(path, *lost)
+        where = f"WHERE regexp_full_match(article_id, '{_NUMBER}')"
+        lost = db.execute(f"SELECT sum(n)::BIGINT, any_value(article_id) FROM histogram {where}")
+        _refuse_numbers(path, *lost.fetchone())
         db.execute(_FULL_PRICES, {"quantile": FULL_PRICE_QUANTILE, "cut": DEEP_DISCOUNT})
         counts = db.execute("SELECT state, sum(n)::BIGINT FROM judged GROUP BY state").fetchall()
         prices = db.execute(_PRICES.format(statistic=STATISTICS[statistic])).df()
@@ -111,13 +107,15 @@ def read_styles(folder: Path) -> pd.DataFrame:
     ``description`` (plain text), ``rating``, ``vat``; ``image``, ``problem``: `read_articles`.
     """
     styles = _split_styles(folder / "styles.csv")
-    _check_ids(styles, "id", r"\d+", folder, "{}.jpg")
+    _check_ids(styles, "id", r"\d+", folder / "styles.csv")
     ids = styles["id"][styles["problem"] == ""]
     if ids.empty:
         raise StageError(f"{folder}/styles.csv holds no product; download it from {FASHION_URL}")
-    if not (folder / "styles").is_dir():
-        raise StageError(f"{folder / 'styles'} is missing; download it from {FASHION_URL}")
-    paths = [f"{folder}/styles/{i}.json" for i in ids]
+    place = folder / "styles"
+    if not place.is_dir():
+        raise StageError(f"{place} is missing; download it from {FASHION_URL}")
+    place = place / "styles" if (place / "styles").is_dir() else place  # unpacked into itself
+    paths = [f"{place}/{i}.json" for i in ids]
     # Spawned, not forked: DuckDB and torch may already have threads here.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(runtime.cpu_count(), mp_context=context) as pool:
@@ -127,7 +125,7 @@ def read_styles(folder: Path) -> pd.DataFrame:
     details = pd.DataFrame(details, index=ids.index)
     styles.update(details.pop("problem"))
     if "description" not in details:
-        raise StageError(f"{folder}/styles holds no usable JSON; download it from {FASHION_URL}")
+        raise StageError(f"{place} holds no usable JSON; download it from {FASHION_URL}")
     return styles.join(details)
 
 
@@ -137,9 +135,7 @@ def _split_styles(path: Path) -> pd.DataFrame:
     if header[-1] != STYLE_COLUMNS[-1]:
         raise StageError(f"{path}: {STYLE_COLUMNS[-1]} is not the last column; download it again")
     rows, problems = [], []
-    for line in path.read_text("utf-8-sig", errors="replace").splitlines()[1:]:
-        if not line.strip():
-            continue
+    for line in filter(str.strip, path.read_text("utf-8-sig", errors="replace").splitlines()[1:]):
         fields = line.split(",", len(header) - 1)
         problems.append("" if len(fields) == len(header) else "broken line")
         rows.append(fields + [""] * (len(header) - len(fields)))
@@ -151,9 +147,9 @@ def _split_styles(path: Path) -> pd.DataFrame:
 
 
 def _check_header(path: Path, columns: Iterable[str], url: str) -> list[str]:
-    if (path.parent / path.parent.name / path.name).is_file():
-        raise StageError(f"{path.parent}/{path.parent.name} lies too deep: move its content up")
     if not path.is_file():
+        for deeper in path.parent.glob(f"*/**/{path.name}"):
+            raise StageError(f"{deeper.parent} lies too deep: move its content up")
         raise StageError(f"{path} is missing; download it from {url} (or pass --raw-dir)")
     with path.open(encoding="utf-8-sig", errors="replace") as file:
         header = [name.strip().strip('"') for name in file.readline().split(",")]
@@ -165,23 +161,28 @@ def _check_header(path: Path, columns: Iterable[str], url: str) -> list[str]:
     return header
 
 
-def _check_ids(table: pd.DataFrame, column: str, pattern: str, folder: Path, file: str) -> None:
-    """Adds ``image`` and what is wrong with an id to ``problem``: only good ids become paths."""
-    file = f"{folder.name}/images/{file}"
-    if not (folder / "images").is_dir():
-        raise StageError(f"{folder}/images is missing; download them too (or pass --raw-dir)")
-    # Names, not Paths: there are a hundred thousand of them.
-    files = set(glob.glob(file.format("*"), root_dir=folder.parent))  # noqa: PTH207
+def _check_ids(table: pd.DataFrame, column: str, pattern: str, path: Path) -> None:
+    """Adds ``image``, from any folder below images/; ``problem`` gets what is wrong with an id."""
     ids, well_formed = table[column], table[column].str.fullmatch(pattern)
+    numbers = ids[~well_formed & ids.str.fullmatch(_NUMBER)]
+    _refuse_numbers(path, len(numbers), "".join(numbers[:1]))
     table.loc[(table["problem"] == "") & ~well_formed, "problem"] = "malformed id"
     table.loc[(table["problem"] == "") & ids.duplicated(), "problem"] = "repeated id"
-    names = [file.format(i) if good else "" for i, good in zip(ids, well_formed, strict=True)]
-    table["image"] = [name if name in files else "" for name in names]
+    images, files = path.with_name("images"), {}
+    if not images.is_dir():
+        raise StageError(f"{images} is missing; download them too (or pass --raw-dir)")
+    for place, _, names in sorted(os.walk(images, followlinks=True)):
+        # Names, not Paths: there are a hundred thousand of them.
+        inside = Path(place).relative_to(path.parent.parent).as_posix()
+        for stem, _, ending in (name.rpartition(".") for name in names):
+            if ending.lower() in ("jpg", "jpeg"):
+                files.setdefault(stem, f"{inside}/{stem}.{ending}")
+    table["image"] = [files.get(i, "") for i in ids.where(well_formed, "")]
 
 
-def _refuse_lost_zeros(path: Path, rows: int | None, example: str | None) -> None:
+def _refuse_numbers(path: Path, rows: int | None, example: str | None) -> None:
     if rows:
         raise StageError(
-            f"{path}: {rows} article ids have lost their leading zero (such as {example}); "
-            "the file was saved by a program that takes ids for numbers, use the original download"
+            f"{path}: {rows} ids have lost their leading zero or gained a fraction (such as "
+            f"{example}): a program took them for numbers; use the original download"
         )
