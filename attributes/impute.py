@@ -13,6 +13,7 @@ Writes inferred_attributes.csv, models/attributes/completion.safetensors and its
 
 import json
 import time
+import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +34,12 @@ STRENGTHS = (0.003, 0.01, 0.03, 0.1)  # C of the logistic regression
 SCALE = 20.0  # of the unit-length embeddings, so that the strengths are of order 0.01
 LEAST = 10  # training products of a value, below which it is not learnt
 COMMAND = "python -m attributes.impute"
+_APPLIES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+
+
+def applies(attribute: str, category: str) -> bool:
+    """Whether pieces of a category have an attribute; those of an unknown category may."""
+    return not category or category in _APPLIES[attribute]
 
 
 @dataclass

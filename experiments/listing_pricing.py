@@ -47,14 +47,17 @@ def measure_prices(results: Results, predictor: PricePredictor, products, listin
 def measure_refusals(results: Results, predictor: PricePredictor, products, listings) -> None:
     """Adds a row by kind of input: products, contradictory listings, inputs that are no listing."""
     estimates = {
-        f"test products: {name}": predictor.estimate(image, text, texts, [{}] * len(texts))
+        f"test products: {name}": predictor.estimate(
+            image, text, predictor.read(texts), [{}] * len(texts)
+        )
         for name, (image, text, texts) in listings.items()
     }
     image, text, titles = listings["photo and title"]
     order = np.random.default_rng(0).permutation(len(titles))
     category = products["normalized_category"].to_numpy()
     rows = np.flatnonzero(category != category[order])[:MAX_INPUTS]
-    mixed = image[rows], text[order[rows]], [titles[row] for row in order[rows]], [{}] * len(rows)
+    readings = predictor.read([titles[row] for row in order[rows]])
+    mixed = image[rows], text[order[rows]], readings, [{}] * len(rows)
     estimates["photo and title of products of two categories"] = predictor.estimate(*mixed)
     for name, inputs in no_listings(results.run.paths.fashion_raw).items():
         estimates[name] = predictor.predict(inputs)

@@ -1,9 +1,8 @@
-"""Turns listings into the columns of the price model: text reading, labels, stated fields.
+"""Turns listings into the columns of the price model: readings, labels, stated fields.
 
 A listing has no source, section or appearance, and often no brand; what is not known is NaN, as it
-was for a share of the cells in the price model's training. The text is read by the rules of
-stage 1, brands are spelt as the catalogue spells them, and category, gender and usage are
-predicted by CLIP Kernel Fusion.
+was for a share of the cells in the price model's training. What the text (:mod:`pricing.reading`)
+does not name of category, gender and usage is predicted by CLIP Kernel Fusion.
 """
 
 import re
@@ -15,13 +14,13 @@ import pandas as pd
 import torch
 from scipy.special import softmax
 
-from attributes import rules, vocabulary
+from attributes import vocabulary
 from common import training
 from common.dataset import TASKS
 from common.embed.hashed_words import WIDTH, hashed
 from common.labels.networks import KernelFusion
+from pricing.reading import Reading, TextReader
 
-TEXT_ATTRIBUTES = ("brand", "material", "care", "style", "item", "other")
 # The columns of the product table that a piece of a listing fills; pieces as estimates name them.
 PIECES = {
     "brand": ("brand", "llm_brand", "dataset_source"),
@@ -35,61 +34,12 @@ PIECES = {
 }
 HOUSE_BRANDS = {"H&M": "HNM"}  # brands of one source alone; all others are of the other source
 _WORD = re.compile(r"[^\W\d_]{3,}")
-_BRAND_WORDS, _BRAND_LETTERS = 4, 3  # most words, fewest letters of a brand at a title's beginning
-
-
-class TextReader:
-    """Reads attributes out of a listing's text.
-
-    spelling: as of :func:`attributes.rules.spellings`. words: those of the training texts.
-    """
-
-    def __init__(self, spelling: Mapping[str, str], words: Iterable[str]):
-        self.spelling, self.words = dict(spelling), frozenset(words)
-        self._gazetteer = rules.gazetteer(set(self.spelling.values()))
-
-    def read(self, text: str) -> dict[str, str]:
-        """``TEXT_ATTRIBUTES`` by name, empty where the text names none."""
-        title, description = split_title(text)
-        attributes = rules.read(title, description, self._gazetteer)
-        attributes["brand"] = self._leading_brand(title) or self.spell(attributes["brand"])
-        return attributes
-
-    def spell(self, brand: str) -> str:
-        """A brand as the catalogue spells it; unchanged where the catalogue has none such."""
-        return self.spelling.get(rules.name_key(brand), brand)
-
-    def knows(self, brand: str) -> bool:
-        return rules.name_key(brand) in self.spelling
-
-    def unknown_words(self, text: str) -> float:
-        """The share of the words that no training text has; 1 for a text without words."""
-        words = _words(text)
-        return sum(word not in self.words for word in words) / len(words) if words else 1.0
-
-    def _leading_brand(self, title: str) -> str:
-        # "Levi's 501" begins with a name of the catalogue, whatever its punctuation.
-        words = title.split()
-        for count in range(min(_BRAND_WORDS, len(words)), 0, -1):
-            key = rules.name_key("".join(words[:count]))
-            if len(key) >= _BRAND_LETTERS and key in self.spelling:
-                return self.spelling[key]
-        return ""
-
-
-def split_title(text: str) -> tuple[str, str]:
-    """Title and description of a text: its first line, or its first sentence, is the title."""
-    title, _, description = text.partition("\n" if "\n" in text else ". ")
-    return title, description
 
 
 def known_words(texts: Iterable[str]) -> list[str]:
     """The words of the texts, and those of the trade (:mod:`attributes.vocabulary`)."""
-    return sorted({word for text in (*texts, *vocabulary.WORDS.values()) for word in _words(text)})
-
-
-def _words(text: str) -> list[str]:
-    return [word.casefold() for word in _WORD.findall(text)]
+    texts = (*texts, *vocabulary.WORDS.values())
+    return sorted({word.casefold() for text in texts for word in _WORD.findall(text)})
 
 
 class Labeller:
@@ -124,23 +74,28 @@ class Labeller:
 
 def columns(
     reader: TextReader,
-    attributes: Sequence[Mapping[str, str]],
+    readings: Sequence[Reading],
     labels: Mapping[str, Sequence[str]],
     fields: Sequence[Mapping[str, str]],
 ) -> pd.DataFrame:
     """The columns of the price model, NaN where nothing is known: one row a listing.
 
-    attributes: of :meth:`TextReader.read`. labels: class names by task. fields: what the seller
-    states, by column of the product table; it takes precedence over what was read or predicted.
+    labels: predicted class names by task. fields: what the seller states, by column of the product
+    table. What is stated takes precedence over what was read, and that over what was predicted; a
+    brand that no product of the training data has is not known.
     """
     rows = []
-    for number, (read, stated) in enumerate(zip(attributes, fields, strict=True)):
+    for number, (reading, stated) in enumerate(zip(readings, fields, strict=True)):
+        read, category, gender = reading.values, reading.category, reading.gender
         row = {column: labels[task][number] for task, (column, _) in TASKS.items()}
+        row |= {"normalized_category": category or row["normalized_category"]}
+        row |= {"normalized_gender": gender or row["normalized_gender"]}
         row |= {f"llm_{name}": read[name] for name in ("brand", "material", "style")}
         row |= {"llm_main_item": read["item"], "brand": read["brand"], **stated}
-        row["brand"] = brand = reader.spell(row["brand"])
-        if reader.knows(brand):
-            row["dataset_source"] = HOUSE_BRANDS.get(brand, "FASHION")
+        for name in ("llm_brand", "brand"):
+            row[name] = reader.spell(row[name]) if reader.knows(row[name]) else ""
+        if row["brand"]:
+            row["dataset_source"] = HOUSE_BRANDS.get(row["brand"], "FASHION")
         rows.append({column: value for column, value in row.items() if value})
     return pd.DataFrame(rows, dtype=object)
 

@@ -46,8 +46,9 @@ class NeighbourIndex:
         total = np.nan_to_num(image) @ self.image.T + np.nan_to_num(text) @ self.text.T
         return total / np.maximum(parts, 1)
 
-    def nearest(self, similarity: np.ndarray, category: str) -> list[int]:
-        """Rows of the ``NEIGHBOURS`` products of a category by one row of :meth:`similarity`.
+    def nearest(self, similarity: np.ndarray, category: str, brand: str = "") -> list[int]:
+        """Rows of the ``NEIGHBOURS`` products of a category by one row of :meth:`similarity`, those
+        of the brand first.
 
         Of several products with one title and price the nearest counts. A category of too few
         products is not held to.
@@ -56,7 +57,8 @@ class NeighbourIndex:
         if len(rows) < NEIGHBOURS:
             rows = np.arange(len(similarity))
         distinct = {}
-        for row in rows[np.argsort(-similarity[rows], kind="stable")]:
+        other = np.array(self.columns["brand"], dtype=object)[rows] != brand
+        for row in rows[np.lexsort((-similarity[rows], other))]:
             distinct.setdefault((self.columns["title"][row], self.columns["price_usd"][row]), row)
             if len(distinct) == NEIGHBOURS:
                 break

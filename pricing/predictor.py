@@ -14,6 +14,7 @@ import numpy as np
 from PIL.Image import Image
 
 from attributes import impute, prompts
+from attributes.normalize import find_mentions
 from attributes.reader import GAP_ATTRIBUTES, gaps, grounded_values
 from common import runtime
 from common.artifacts import Paths, RunConfig, StageError, require
@@ -21,16 +22,20 @@ from common.dataset import TASKS
 from common.merge.currency import RATES
 from common.prices.conformal import ConformalMargins
 from pricing import ood, uploads
-from pricing.listing import PIECES, TEXT_ATTRIBUTES, TextReader, by_modality, split_title
+from pricing.listing import PIECES, by_modality
 from pricing.models import Models, fingerprints
 from pricing.neighbours import NeighbourIndex
+from pricing.reading import LUXURY, Reading, TextReader, split_title
+from resale.brands import brand_key
 
 # Why there is no price: neither photo nor usable text; a photo of no garment, alone.
 REFUSALS = ("no_input", "no_garment")
 # What a price does not rest on, or why its interval is wide: the photo shows no garment and is
 # ignored; the text is ignored; the text was read in part; the brand is not in the training data;
-# photo, text and stated fields contradict each other. Of second-hand listings alone: the photo was
-# not looked at; the platform is not in the training data; several pieces for one price.
+# photo, text and stated fields contradict each other; the brand is a house of luxury that is hardly
+# in the training data; several pieces for one price; it is nothing to wear. Of new goods alone: the
+# text is not English. Of second-hand listings alone: the photo was not looked at; the platform is
+# not in the training data.
 DOUBTS = (
     "no_garment",
     "unclear_text",
@@ -39,13 +44,18 @@ DOUBTS = (
     "contradiction",
     "photo_unread",
     "unknown_platform",
+    "luxury",
+    "foreign_language",
     "lot",
+    "not_worn",
 )
 FOLDER, INDEX, CALIBRATION = "pricing", "index.safetensors", "calibration.json"
 BATCH = 32  # listings
 READ_CHARACTERS = 4_000  # of a text: bounds the time that reading takes
 MIN_ATTRIBUTION = 0.005  # of the price, below which an attribution is left out
 MAX_ATTRIBUTIONS = 6
+NAMED = 0.95  # least confidence of a label that the text names
+LUXURY_WIDENING = 50.0  # the top of the range of a house that the catalogues do not have
 
 
 @dataclass(frozen=True)
@@ -172,6 +182,7 @@ class PricePredictor:
     ):
         self.models, self.index, self.imputer, self.llm = models, index, imputer, llm
         self.reader = TextReader(calibration["spelling"], calibration["words"])
+        self._nothing = self.reader.read("")
         self.thresholds = ood.Thresholds(**calibration["thresholds"])
         margins = calibration["margins"].items()
         self.margins = {modality: ConformalMargins(**values) for modality, values in margins}
@@ -212,7 +223,9 @@ class PricePredictor:
             texts = [uploads.text(listing.text) for listing in batch]
             fields = [dict(listing.fields) for listing in batch]
             currencies = [stated.pop("currency", "USD") for stated in fields]
-            answers = self.estimate(*self._embed(batch, texts), texts, fields)
+            readings = self.read(texts)
+            embeddings = self._embed(batch, [reading.text for reading in readings])
+            answers = self.estimate(*embeddings, readings, fields)
             estimates += map(in_currency, answers, currencies)
         return estimates
 
@@ -220,21 +233,20 @@ class PricePredictor:
         self,
         image: np.ndarray,
         text: np.ndarray,
-        texts: Sequence[str],
+        readings: Sequence[Reading],
         fields: Sequence[Mapping[str, str]],
     ) -> list[PriceEstimate]:
-        """Prices listings by embeddings (n, d), NaN where there is none, texts, stated fields."""
+        """Prices listings by embeddings (n, d), NaN where there is none, of :meth:`read`, stated
+        fields."""
         image, text = image.copy(), text.copy()
-        truncated = [len(words) > READ_CHARACTERS for words in texts]
-        texts = [words[:READ_CHARACTERS] for words in texts]
-        scores = self._ood_scores(image, text, texts)
+        scores = self._ood_scores(image, text, readings)
         usable = scores < ood.CUTOFF  # False where there is none
         image[~usable[:, 0]], text[~usable[:, 1]] = np.nan, np.nan
-        attributes = [
-            self._read(words) if readable else dict.fromkeys(TEXT_ATTRIBUTES, "")
-            for words, readable in zip(texts, usable[:, 1], strict=True)
+        readings = [
+            reading if readable else self._nothing
+            for reading, readable in zip(readings, usable[:, 1], strict=True)
         ]
-        predictions = self._predict(image, text, texts, attributes, fields)
+        predictions = self._predict(image, text, readings, fields)
         estimates = []
         for row, (photo, words) in enumerate(~np.isnan(scores)):
             score = float(np.nanmin(scores[row])) if photo or words else 1.0
@@ -245,11 +257,10 @@ class PricePredictor:
             doubts = {
                 "no_garment": photo and not usable[row, 0],
                 "unclear_text": words and not usable[row, 1],
-                "text_truncated": usable[row, 1] and truncated[row],
             }
             doubts = [code for code, applies in doubts.items() if applies]
             estimates.append(
-                self._estimate(predictions, row, score, doubts, attributes[row], fields[row])
+                self._estimate(predictions, row, score, doubts, readings[row], fields[row])
             )
         return estimates
 
@@ -266,22 +277,29 @@ class PricePredictor:
             image[rows] = self.models.encoder.images(photos)
         rows = [row for row, words in enumerate(texts) if words]
         if rows:
-            text[rows] = self.models.encoder.texts([texts[row].replace("\n", ". ") for row in rows])
+            text[rows] = self.models.encoder.texts([texts[row] for row in rows])
         return image, text
 
-    def _ood_scores(self, image, text, texts) -> np.ndarray:
+    def _ood_scores(self, image, text, readings) -> np.ndarray:
         """Scores of photos and texts, (n, 2), NaN where there is none."""
         photo_distance, text_distance = ood.distances(self.index, image, text)
-        unknown = np.array([self.reader.unknown_words(words) for words in texts])
-        scores = (
-            self.thresholds.photo_scores(photo_distance),
-            self.thresholds.text_scores(text_distance, unknown),
-        )
-        return np.stack(scores, axis=1)
+        unknown = np.array([self.reader.unknown_words(reading.text) for reading in readings])
+        by_text = self.thresholds.text_scores(text_distance, unknown)
+        unread = [bool(reading.title) and not reading.text for reading in readings]
+        by_text[unread] = 1.0  # has words, but none of the goods
+        named = [bool(reading.category) for reading in readings]  # however rare its words are
+        by_text[named] = np.minimum(by_text[named], ood.CUTOFF - 0.01)
+        return np.stack([self.thresholds.photo_scores(photo_distance), by_text], axis=1)
 
-    def _read(self, text: str) -> dict[str, str]:
-        """What the rules read, and what the LLM, if there is one, reads where they find nothing."""
-        attributes = self.reader.read(text)
+    def read(self, texts: Sequence[str]) -> list[Reading]:
+        """What is read of the texts, by the LLM too, if there is one, where words are missing."""
+        return [self._read(text) for text in texts]
+
+    def _read(self, text: str) -> Reading:
+        truncated, text = len(text) > READ_CHARACTERS, text[:READ_CHARACTERS]
+        reading = self.reader.read(text)
+        doubts = reading.doubts + ("text_truncated",) * truncated
+        attributes = dict(reading.values)
         missing = gaps(attributes, house_brand=False) if self.llm else ()
         if missing:
             # Always the same question: its beginning is then in the model's cache.
@@ -289,18 +307,19 @@ class PricePredictor:
             for _, reply in self.llm([request]):
                 values, _ = grounded_values(request, reply, text)
                 attributes |= {name: values[name] for name in missing if values.get(name)}
-        return attributes
+        return replace(reading, values=attributes, doubts=doubts)
 
-    def _predict(self, image, text, texts, attributes, fields) -> _Predictions:
+    def _predict(self, image, text, readings, fields) -> _Predictions:
         """All that is computed for several listings at once."""
         # The listings as they are, their photos alone, their texts alone: one pass of each model.
         nothing = np.full_like(image, np.nan), np.full_like(text, np.nan)
+        texts = [reading.text for reading in readings]
         features = self.models.features(
             self.reader,
             np.concatenate([image, image, nothing[0]]),
             np.concatenate([text, nothing[1], text]),
             list(texts) * 3,
-            list(attributes) * 3,
+            list(readings) * 3,
             list(fields) * 3,
         )
         labels = {task: np.split(odds, 3) for task, odds in features.labels.items()}
@@ -341,15 +360,21 @@ class PricePredictor:
         return pieces, reduced
 
     def _estimate(
-        self, predictions, row: int, score: float, doubts: list[str], attributes, fields
+        self, predictions, row: int, score: float, doubts: list[str], reading: Reading, fields
     ) -> PriceEstimate:
         usd, low, high = (float(value) for value in predictions.intervals[0][:, row])
-        brand = fields.get("brand") or attributes["brand"]
-        if brand and not self.reader.knows(brand):
-            doubts.append("unknown_brand")
+        brand = fields.get("brand") or reading.values["brand"]
+        known, doubts = self.reader.knows(brand), [*doubts, *reading.doubts]
+        if brand and not known:
+            luxury = brand_key(brand) in LUXURY
+            doubts.append("luxury" if luxury else "unknown_brand")
+            high *= LUXURY_WIDENING if luxury else 1.0
+        if not known and {"unknown_brand", "luxury"} & set(doubts):
             widening = np.exp(self.unknown_brand_margin)
             low, high = low / widening, high * widening
-        if self._contradicts(predictions, row, fields.get("normalized_category")):
+        stated = {task: fields.get(column) for task, (column, _) in TASKS.items()}
+        read = {"category": reading.category, "gender": reading.gender}
+        if self._contradicts(predictions, row, stated["category"], reading.category):
             doubts.append("contradiction")
             if predictions.present[row].all():
                 alone = [interval[1:, row] for interval in predictions.intervals[1:]]
@@ -357,38 +382,57 @@ class PricePredictor:
                 high = max(high, *(ends[1] for ends in alone))
         labels = {}
         for task, odds in predictions.labels.items():
-            best, stated = odds[row].argmax(), fields.get(TASKS[task][0])
+            best = odds[row].argmax()
             label = Label(self.models.labeller.classes[task][best], float(odds[row, best]))
-            labels[task] = Label(stated, 1.0) if stated else label
+            if named := read.get(task):
+                sure = label.confidence if named == label.value else 0.0
+                label = Label(named, max(NAMED, sure))
+            labels[task] = Label(stated[task], 1.0) if stated[task] else label
+        category = labels["category"].value
         return PriceEstimate(
             price_usd=usd,
             low_usd=float(low),
             high_usd=float(high),
-            doubts=tuple(doubts),
+            doubts=tuple(dict.fromkeys(doubts)),
             ood_score=score,
             labels=labels,
-            attributes={name: value for name, value in attributes.items() if value},
-            inferred={
-                name: Label(str(values[row]), float(confidences[row]))
-                for name, (values, confidences) in predictions.inferred.items()
-            },
-            comparables=self._comparables(predictions.similarity[row], labels["category"].value),
+            attributes={name: value for name, value in reading.values.items() if value},
+            inferred=self._inferred(predictions, row, category, reading),
+            comparables=self._comparables(
+                predictions.similarity[row], category, self.reader.spell(brand)
+            ),
             attributions=predictions.attributions[row],
+            condition=fields.get("condition") or reading.values["condition"],
         )
 
-    def _contradicts(self, predictions: _Predictions, row: int, stated: str | None) -> bool:
+    def _inferred(self, predictions, row: int, category: str, reading: Reading) -> dict[str, Label]:
+        """Inferred attributes that the category has and of which the text says nothing."""
+        mentions = find_mentions(reading.text, reading.text, reading.values["brand"])
+        named = {name for name, mention in mentions.items() if mention.value}
+        if reading.values["material"]:
+            named |= {"material", "fabric"}
+        return {
+            name: Label(str(values[row]), float(confidences[row]))
+            for name, (values, confidences) in predictions.inferred.items()
+            if impute.applies(name, category) and name not in named
+        }
+
+    def _contradicts(self, predictions, row: int, stated: str | None, read: str) -> bool:
         """Whether photo and text show two categories, or neither shows the stated one."""
-        pair = [odds[[row]] for odds in predictions.category]
-        if predictions.present[row].all() and ood.agreement(*pair)[0] < self.thresholds.agreement:
-            return True
         classes = self.models.labeller.classes["category"]
+        by_photo, by_text = (odds[[row]] for odds in predictions.category)
+        if predictions.present[row].all():
+            if read in classes:  # what the text names is surer than what it sounds like
+                by_text = np.eye(len(classes))[[classes.index(read)]]
+            if ood.agreement(by_photo, by_text)[0] < self.thresholds.agreement:
+                return True
         if stated not in classes:
             return False
         odds = predictions.labels["category"][row, classes.index(stated)]
-        return bool(odds < self.thresholds.agreement)
+        return stated != read and bool(odds < self.thresholds.agreement)
 
-    def _comparables(self, similarity: np.ndarray, category: str) -> tuple[Comparable, ...]:
-        rows, columns = self.index.nearest(similarity, category), self.index.columns
+    def _comparables(self, similarity: np.ndarray, category: str, brand: str) -> tuple:
+        rows, columns = self.index.nearest(similarity, category, brand), self.index.columns
         files = [self._raw / columns["image_path"][row] for row in rows]
         return tuple(
             Comparable(

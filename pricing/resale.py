@@ -18,12 +18,12 @@ from common.artifacts import RunConfig, StageError
 from common.merge.currency import RATES
 from common.merge.taxonomy import CATEGORIES, GENDERS
 from pricing import uploads
-from pricing.listing import TextReader
 from pricing.predictor import (
     CALIBRATION,
     FOLDER,
     MAX_ATTRIBUTIONS,
     MIN_ATTRIBUTION,
+    NAMED,
     READ_CHARACTERS,
     Comparable,
     Label,
@@ -32,22 +32,20 @@ from pricing.predictor import (
     PricePredictor,
     in_currency,
 )
-from resale import condition, money, reading, taxonomy
-from resale.brands import brand_key, find_brand
+from pricing.reading import LUXURY, TextReader
+from resale import money
+from resale.brands import brand_key
 from resale.comparables import Comparables
 from resale.condition import CONDITIONS
 from resale.labels import ListingLabels
 from resale.model import NORMAL_TAIL, Prices, ResalePriceModel
-from resale.phrases import plain_words
 
 MODEL, LABELS = "resale", "resale_labels"  # folders of the models
 BATCH = 256  # listings
-TITLE_CHARACTERS = 150  # of a text without lines that is a title as a whole
 MIN_ROWS = 20  # of either kind of price, for a platform to tell asked from sold
 MAX_TELLING = 3  # platforms that tell what share of the price asked a piece sells for
 MAX_PLATFORMS = 5  # that a listing of no platform is priced on
-UNSURE = 0.7  # confidence of a category below which one that the title names wins
-NAMED = 0.85  # confidence of a label that the text names
+RARE = 20  # listings of a house of luxury, below which its prices are hardly known
 SURE = 0.9  # confidence of photo and of text from which another category contradicts them
 # Columns that are left out in turn, and pieces as estimates name them.
 PIECES = {
@@ -67,9 +65,11 @@ MIN_NARROWS = 0.02  # of log price
 
 @dataclass
 class _Listing:
-    """A listing as it was read. columns: of the price model. labels: category and gender."""
+    """A listing as it was read. columns: of the price model. labels: category and gender. named:
+    those that the text names, "" where it does not."""
 
     columns: dict[str, object]
+    named: dict[str, str]
     currency: str
     labels: dict[str, Label]
     attributes: dict[str, str]
@@ -100,7 +100,7 @@ class ResalePredictor:
         self.model, self.comparables, self.labels = model, comparables, labels
         self.training, self._load_retail = dict(training), load_retail
         self.details = details
-        self._reader = TextReader({}, ())
+        self._reader = TextReader(comparables.known, comparables.words)
         order = np.argsort([-rows for rows in model.platforms.rows], kind="stable")
         self.platforms = [model.platforms.names[place] for place in order]
         facts = list(
@@ -234,17 +234,15 @@ class ResalePredictor:
     def _read_one(self, listing: ListingInput, photo: PriceEstimate | None) -> _Listing:
         """All that is stated or read of a listing; category and gender only if they are stated."""
         text, fields, doubts = uploads.text(listing.text), dict(listing.fields), []
-        pair = _title(text[:READ_CHARACTERS])
         currency = fields.get("currency") or money.first_currency(text)
-        new_prices, parts = zip(*(money.read(part, currency) for part in pair), strict=True)
-        title, description = parts
-        plain = "\n".join(part for part in parts if part)
+        reading = self._reader.read(text[:READ_CHARACTERS], currency)
+        plain = "\n".join(filter(None, (reading.title, reading.description)))
         understood = self.comparables.understands(plain)
         if len(text) > READ_CHARACTERS:
             doubts.append("text_truncated")
         if text and not understood:
             doubts.append("unclear_text")
-            title = description = plain = ""
+            reading = self._reader.read("", currency)
         shown = photo is not None and photo.refusal is None
         if photo is not None and not shown:
             doubts.append("no_garment")
@@ -254,24 +252,21 @@ class ResalePredictor:
         refusal = None
         if not shown and not understood and not (stated or fields.get("brand")):
             refusal = "no_garment" if photo is not None and not text else "no_input"
-        read = {
-            "brand": find_brand(plain, self.comparables.known),
-            "condition": condition.from_text(plain),
-            "size": reading.size(plain),
-        }
-        if fields.get("brand") and not self.comparables.knows(fields["brand"]):
+        read = {name: reading.values[name] for name in ("brand", "condition", "size")}
+        brand = fields.get("brand") or read["brand"]
+        if brand_key(brand) in LUXURY and self.comparables.count(brand) < RARE:
+            doubts.append("luxury")
+        elif brand and not self.comparables.knows(brand):
             doubts.append("unknown_brand")
         if fields.get("platform") and fields["platform"] not in self.platforms:
             doubts.append("unknown_platform")
-        if reading.is_lot(plain):
-            doubts.append("lot")
-        new = [price for price in new_prices if price == price]
-        new_price = float(fields.get("new_price") or max(new, default=np.nan))
-        attributes = self._reader.read(plain) if plain else {}
-        attributes = attributes | read | {"new_price": f"{max(new):g} {currency}" if new else ""}
+        # The models know many languages; a name is none where the brand is stated.
+        skipped = {"foreign_language", "unknown_brand" if brand else ""}
+        doubts += [code for code in reading.doubts if code not in skipped]
+        new_price = float(fields.get("new_price") or reading.new_price)
         columns = {
-            "title": title,
-            "description": description,
+            "title": reading.title,
+            "description": reading.description,
             **{name: fields.get(name) or value for name, value in read.items()},
             "normalized_category": fields.get("normalized_category", ""),
             "normalized_gender": fields.get("normalized_gender", ""),
@@ -284,9 +279,10 @@ class ResalePredictor:
         scores += [share / (1 + share)] if text else []
         return _Listing(
             columns,
+            {"category": reading.category, "gender": reading.gender},
             currency,
             {},
-            {name: value for name, value in attributes.items() if value},
+            {name: value for name, value in reading.values.items() if value},
             doubts,
             refusal,
             float(min(scores, default=1.0)),
@@ -419,33 +415,24 @@ def _mixture(log_usd, low, high, weight) -> tuple[float, float]:
     return float(grid[ends[0], 0]), float(grid[ends[1], 0])
 
 
-def _title(text: str) -> tuple[str, str]:
-    """Title and description: the first line, or all of a short text, or its first sentence."""
-    if "\n" not in text and len(text) <= TITLE_CHARACTERS:
-        return text, ""
-    title, _, description = text.partition("\n" if "\n" in text else ". ")
-    return title, description
-
-
 def _label(listing: _Listing, by_text: Mapping, by_photo: Mapping[str, Label]) -> None:
-    """Adds category and gender: what is stated, else the surer of text and photo; and a doubt.
+    """Adds category and gender: stated, named by the text, or the surer of text and photo; a doubt.
 
-    by_text: a row of :meth:`resale.labels.ListingLabels.predict`. A category that it is not sure
-    of is the one that the title names.
+    by_text: a row of :meth:`resale.labels.ListingLabels.predict`.
     """
-    named = taxonomy.categories(plain_words(str(listing.columns["title"])))
-    if by_text["confidence"] < UNSURE and len(named) == 1:
-        by_text = {**by_text, "category": named[0], "confidence": NAMED}
     for task in ("category", "gender"):
-        stated = listing.columns[f"normalized_{task}"]
+        stated, named = listing.columns[f"normalized_{task}"], listing.named[task]
         labels = [by_photo[task]] if task in by_photo else []
-        if by_text[task] and listing.columns["title"]:
+        if named:
+            labels.append(Label(named, NAMED))
+        elif by_text[task] and listing.columns["title"]:
             confidence = by_text["confidence"] if task == "category" else NAMED
             labels.append(Label(by_text[task], float(confidence)))
         if stated:
             listing.labels[task] = Label(stated, 1.0)
         elif labels:
-            listing.labels[task] = max(labels, key=lambda label: label.confidence)
+            surest = max(labels, key=lambda label: label.confidence)
+            listing.labels[task] = labels[-1] if named else surest
             listing.columns[f"normalized_{task}"] = listing.labels[task].value
         sure = {label.value for label in labels if label.confidence >= SURE}
         if task == "category" and len(sure | {stated} - {""}) > 1:

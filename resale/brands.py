@@ -56,7 +56,8 @@ def _words(section: str, name: str) -> frozenset[str]:
 
 _FUNCTION, _NOUNS = _words("ordinary", "function"), _words("ordinary", "nouns")
 _GENERIC, _OPENINGS = _words("ordinary", "generic"), _words("ordinary", "openings")
-_CONTINUES = _words("ordinary", "continues")
+_CONTINUES, _PARTS = _words("ordinary", "continues"), _words("ordinary", "parts")
+_CAPITALS = _words("ordinary", "capitals")
 _BEFORE, _FILLERS = _words("before", "words"), _words("before", "fillers")
 _AFTER, _CODE = _words("after", "words"), _words("after", "unless_before")
 _MARKS, _SOFT_MARKS = _words("marks", "words"), _words("marks", "soft")
@@ -111,9 +112,8 @@ class _Token(NamedTuple):
 
 
 def _tokens(text: str) -> list[_Token]:
-    """Words, split where the script changes; ``levi's`` is one word."""
-    plain = _APOSTROPHE.sub("", unicodedata.normalize("NFKC", text))
-    return [_Token(run.group(), *run.span()) for run in _RUN.finditer(plain)]
+    """Words of a plain text, split where the script changes."""
+    return [_Token(run.group(), *run.span()) for run in _RUN.finditer(text)]
 
 
 def words(text: str) -> list[str]:
@@ -122,39 +122,69 @@ def words(text: str) -> list[str]:
     return [_ALIASES.get(bare, bare) for bare in map(_bare, _RUN.findall(plain))]
 
 
+class BrandSpan(NamedTuple):
+    """A brand that a text names, and where in :func:`plain_text` of it."""
+
+    name: str
+    start: int
+    end: int
+
+
+def plain_text(text: str) -> str:
+    """NFKC, without the marks that are written inside of names: ``levi's`` -> ``levis``."""
+    return _BRACKETED.sub(r"\1", _APOSTROPHE.sub("", unicodedata.normalize("NFKC", text)))
+
+
 def find_brand(text: str, known: Mapping[str, str]) -> str:
+    """The brand that a text says the piece is of, in the spelling of ``known``; "" if none."""
+    return brand_span(text, known).name
+
+
+def brand_span(text: str, known: Mapping[str, str]) -> BrandSpan:
     """The brand that a text says the piece is of, in the spelling of ``known``; "" if none.
 
-    ``known`` maps keys of :func:`brand_key` to spellings. The longest name of the first line wins,
-    which is the title; without one there, that of the whole text.
+    ``known`` maps keys of :func:`brand_key`, or spellings without spaces that are to be told apart
+    from their key's, to names. The longest name of the first line wins, which is the title;
+    without one there, that of the whole text.
     Names that are negated, compared with ("like Nike"), or of the seller's other listings do not
     count; names that are ordinary words too count only where the context says brand.
     """
-    plain = _APOSTROPHE.sub("", unicodedata.normalize("NFKC", text))
-    plain = _BRACKETED.sub(r"\1", plain)  # Number (N)ine
+    plain = plain_text(text)
     title, _, more = plain.partition("\n")
-    return _find(title, known) or (_find(plain, known) if more else "")
+    found = _find(title, known)
+    return found if found.name or not more else _find(plain, known)
 
 
-def _find(plain: str, known: Mapping[str, str]) -> str:
+def other_listings(plain: str) -> list[tuple[int, int]]:
+    """Places of the sentences' parts that speak of the seller's other listings."""
+    spans = []
+    for hit in _OTHERS.finditer(_fold(plain)):
+        end = _SENTENCE_END.search(plain, hit.end())
+        spans.append((hit.start(), end.start() if end else len(plain)))
+    return spans
+
+
+def _find(plain: str, known: Mapping[str, str]) -> BrandSpan:
     tokens = _tokens(plain)
     folded = [_bare(token.text) for token in tokens]
-    best, best_length = "", 0
+    best, best_length = BrandSpan("", 0, 0), 0
     for first in range(len(tokens)):
         for last in range(first, min(first + LONGEST, len(tokens))):
             gap = plain[tokens[last - 1].end : tokens[last].start] if last > first else ""
             if _CLAUSE_END.search(gap) and not (gap == ". " and len(folded[last - 1]) <= 2):
                 break
-            bare = "".join(folded[first : last + 1])
-            key = _ALIASES.get(bare, bare)
+            bare, end = "".join(folded[first : last + 1]), tokens[last].end
+            key = bare if bare in known else _ALIASES.get(bare, bare)
             if key not in known and first == last:
                 key, bare = _attached(folded[first], known)
+                end = tokens[first].start + len(bare)
             if key not in known or key == UNBRANDED or len(bare) <= best_length:
                 continue
             if len(bare) <= 3 and not _is_short_name(plain[tokens[first].start : tokens[last].end]):
                 continue
             if _is_meant(plain, tokens, folded, first, last, bare):
-                best, best_length = known[key], len(bare)
+                best = BrandSpan(known[key], tokens[first].start, end)
+                best_length = len(bare)
     return best
 
 
@@ -203,8 +233,15 @@ def _is_meant(plain, tokens, folded, first, last, bare) -> bool:
         return True
     at_start = following not in _CONTINUES and all(word in _OPENINGS for word in folded[:first])
     capital = tokens[first].text[0].isupper() or bool(_UNSPACED.match(bare))
+    if len(bare) == 1:
+        return capital and at_start and following.isalpha()
     if bare in _FUNCTION:
         return capital and at_start
+    if bare in _CAPITALS:
+        written = plain[tokens[first].start : tokens[last].end]
+        return written.isupper() and not plain.isupper() and (at_start or not following)
+    if bare in _NOUNS and following in _PARTS:
+        return False
     if bare in _NOUNS:
         opens = not sentence.strip() or bool(re.search(r"\.\s*$", before))
         at_end = not following and first and folded[first - 1] not in _FILLERS | _CONTINUES

@@ -116,6 +116,11 @@ class Comparables:
         """Whether a listing is of that brand, however it is spelt."""
         return brand_key(brand) in self._codes["brand"][1]
 
+    def count(self, brand: str) -> int:
+        """Of how many listings that is the brand, however it is spelt."""
+        codes, names = self._codes["brand"]
+        return int((codes == names.get(brand_key(brand), -1)).sum())
+
     def common(self, name: str, category: str, count: int) -> list[str]:
         """The most frequent values of ``brand`` or one of ``FACTS``, in a category if known."""
         codes, names = self._codes[name]

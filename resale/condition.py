@@ -19,6 +19,11 @@ _FLAW = "|".join(phrase(word).strip() for word in _TABLE["flaws"])
 _NO_FLAW = re.compile(rf" (?:{'|'.join(_TABLE['negation'])}) (?:\w+ ){{0,2}}?(?:{_FLAW})\w*")
 
 
+def spans(text: str) -> list[tuple[int, int]]:
+    """Places of the phrases that tell a condition in a text."""
+    return [(start, end) for start, end, _ in _TEXT.spans(text)]
+
+
 @functools.lru_cache(10_000)
 def from_field(raw: str) -> str:
     """One of :data:`CONDITIONS` for a marketplace's condition field, "" where it says none."""

@@ -60,11 +60,13 @@ _NEW_PRICES = (
     (re.compile(rf"(?<![a-z\d.,]){_AMOUNT}\s?(?:\+ ?tax )?{_AFTER}"), True),
 )
 _ASKED = re.compile(
-    rf"{_ASKING}[^\d\n]{{0,8}}?(?<![\d.,])(?P<asked>{_NUMBER}(?:\s?{_UNIT})?)(?!\s?(?:cm|mm|%|\"|inch|x\b|ml))"
+    rf"{_ASKING}[^\d\n]{{0,8}}?(?<![\d.,])(?P<asked>(?:{_SIGN}\s?)?{_NUMBER}(?:\s?{_UNIT})?)(?!\s?(?:cm|mm|%|\"|inch|x\b|ml))"
 )
 _FIRST = re.compile(
     rf"(?P<before>{_SIGN})\s?\d|(?<![\w.,])\d[\d.,]*\s?(?P<unit>{_UNIT})",
 )
+_LONE_SIGN = re.compile(rf"(?<!\w){_SIGN}(?!\w)")
+_MIXED = re.compile(r"(\d+)\s?만\s?(\d)\s?천")
 # What follows a bare number that is no price: "worth 2 years", "paid 50%", a size, a shoe's 42/43.
 _NO_PRICE = re.compile(
     r"\s?(?:cm|mm|ml|%|\"|x\b|/|-\s?\d|s\b|h\b|ans|mois|fois|er\b|eme|years?|times|days?|사이즈|호|년|개|번|[.,]?\d)"
@@ -92,6 +94,7 @@ def read(text: str, currency: str) -> tuple[float, str]:
     """
     if not _DIGIT.search(text):
         return float("nan"), text
+    text = _MIXED.sub(lambda match: f"{match[1]}{match[2]}000", text)  # 8만9천원
     prices, folded, spans = [], text.translate(_FOLD), []
     own = currency_code(currency) or "USD"
     for pattern, needs_unit in _NEW_PRICES:
@@ -105,7 +108,7 @@ def read(text: str, currency: str) -> tuple[float, str]:
         text = f"{text[:start]} {text[end:]}"
     while MONEY.search(text):  # what is left of two amounts may be a third
         text = MONEY.sub(" ", text)
-    return max(prices, default=float("nan")), " ".join(text.split())
+    return max(prices, default=float("nan")), " ".join(_LONE_SIGN.sub(" ", text).split())
 
 
 def _value(match: re.Match, rest: str, own: str, needs_unit: bool) -> tuple[float, str]:

@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 
 _ACCENTS = dict.fromkeys(range(0x300, 0x370))
@@ -52,6 +53,38 @@ class Phrases:
             text = text.replace(" ", "")
             places |= {place for place, words in self._anywhere if words in text}
         return places
+
+    def spans(self, text: str) -> list[tuple[int, int, int]]:
+        """(start, end, entry) of the matches in a text as it is written, in its order.
+
+        Of several at one place the longest counts.
+        """
+        pieces = [(piece.span(), plain_words(piece.group())) for piece in _WORD.finditer(text)]
+        plain, ends, spans = " ", {}, []
+        for span, word in pieces:  # place after a word in `plain` -> its place in the text
+            ends[len(plain)] = span
+            plain += word.lstrip()
+        starts = sorted(ends)
+        for key in {word[:_START] for word in plain.split()} & self._by_start.keys():
+            for entry, words in self._by_start[key]:
+                at = plain.find(words)
+                while at >= 0:
+                    last = starts[bisect_left(starts, at + len(words.rstrip())) - 1]
+                    spans.append((ends[at + 1][0], ends[last][1], entry))
+                    at = plain.find(words, at + 1)
+        if _CJK.search(text):
+            places = [place for place, letter in enumerate(text) if not letter.isspace()]
+            compact = "".join(text[place] for place in places).lower()
+            for entry, words in self._anywhere:
+                for match in re.finditer(re.escape(words), compact):
+                    first, last = places[match.start()], places[match.end() - 1]
+                    spans.append((first, last + 1, entry))
+        longest = sorted(set(spans), key=lambda span: (span[0] - span[1], span[2]))
+        free: list[tuple[int, int, int]] = []
+        for start, end, entry in longest:
+            if all(end <= first or last <= start for first, last, _ in free):
+                free.append((start, end, entry))
+        return sorted(free)
 
     def find(self, text: str) -> str:
         """The label of the first entry with a match in ``text``, or ""."""

@@ -35,7 +35,7 @@ _LONE = re.compile(
     rf"{_START}((?:\d|X{{1,4}})(?:[Ll]|[Ss])|X{{0,4}}[SML](?:/X{{0,4}}[SML])?|x{{1,4}}[sl])"
     rf"(?![\w'’&+%°-]|[.,]\w|\s?[&+]\s)"
 )
-_LOTS = re.compile(
+LOTS = re.compile(
     "|".join(
         (r"(?<![a-zà-ž0-9.,])" if phrase[0].isascii() else "")
         + phrase.replace("#", "(?:[2-9]|[1-9][0-9])(?![0-9])")
@@ -48,21 +48,26 @@ _LOTS = re.compile(
 
 def size(text: str) -> str:
     """The size that a text states, in one spelling (``M``, ``EU 38``, ``W32 L34``); "" if none."""
+    return size_span(text)[0]
+
+
+def size_span(text: str) -> tuple[str, int, int]:
+    """The same, and the places in the text between which it is stated."""
     if match := _WAIST.search(text) or _INCHES.search(text):
-        return f"W{match[1]} L{match[2]}"
+        return f"W{match[1]} L{match[2]}", *match.span()
     if match := _MARKED.search(text):
-        return _spell(match[2], match[1] or match[3])
+        return _spell(match[2], match[1] or match[3]), *match.span()
     if match := _KOREAN.search(text):
-        return _spell(match[1])
-    if _ONE_SIZE.search(text):
-        return "one size"
+        return _spell(match[1]), *match.span()
+    if match := _ONE_SIZE.search(text):
+        return "one size", *match.span()
     if match := _OF_SYSTEM.search(text):
-        return _spell(match[2], match[1])
+        return _spell(match[2], match[1]), *match.span()
     if match := _IN_SYSTEM.search(text):
-        return _spell(match[1], match[2] or match[3])
+        return _spell(match[1], match[2] or match[3]), *match.span()
     if match := _FRENCH.search(text) or _LONE.search(text):
-        return _spell(match[1])
-    return ""
+        return _spell(match[1]), *match.span()
+    return "", 0, 0
 
 
 def _spell(value: str, system: str | None = None) -> str:
@@ -73,4 +78,4 @@ def _spell(value: str, system: str | None = None) -> str:
 
 def is_lot(text: str) -> bool:
     """Whether a text offers several pieces for one price."""
-    return bool(_LOTS.search(text))
+    return bool(LOTS.search(text))

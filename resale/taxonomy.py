@@ -65,5 +65,10 @@ def colour(raw: str) -> str:
     return _COLOUR.find(raw)
 
 
+def colour_spans(text: str) -> list[tuple[int, int, str]]:
+    """(start, end, one of :data:`COLOURS`) of the words for colours in a text."""
+    return [(start, end, COLOURS[place]) for start, end, place in _COLOUR.spans(text)]
+
+
 assert set(_CATEGORY.labels) <= set(CATEGORIES)
 assert set(_GENDER.labels) <= {*GENDERS, "kids"}

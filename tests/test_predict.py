@@ -335,21 +335,21 @@ def test_the_command_says_what_is_wrong_in_one_line(tmp_path):
 
 def test_brands_are_read_as_the_catalogue_spells_them():
     reader = TextReader({"levis": "Levis", "hm": "H&M", "unitedcolors": "UCB"}, ["jeans", "blue"])
-    assert reader.read("Levi's 501, dark blue")["brand"] == "Levis"
-    assert reader.read("Barely worn. By Levis for men")["brand"] == "Levis"
-    assert reader.read("blue jeans")["brand"] == ""
+    assert reader.read("Levi's 501, dark blue").values["brand"] == "Levis"
+    assert reader.read("Barely worn. By Levis for men").values["brand"] == "Levis"
+    assert reader.read("blue jeans").values["brand"] == ""
     assert reader.knows("LEVI'S") and not reader.knows("Zorblax")
     assert reader.unknown_words("blue jeans") == 0
     assert reader.unknown_words("blue xqzt") == 0.5
     assert reader.unknown_words("501") == 1
     table = columns(
         reader,
-        [reader.read("Levi's 501"), reader.read("a thing")],
+        [reader.read("Levi's 501"), reader.read("a thing by Gucci")],
         {task: ["x", "y"] for task in ("category", "gender", "usage")},
         [{}, {"normalized_category": "Shoes", "colour": "Red"}],
     )
     assert table["dataset_source"].tolist()[0] == "FASHION"
-    assert table["normalized_category"].tolist() == ["x", "Shoes"]
+    assert table["normalized_category"].tolist() == ["Bottomwear", "Shoes"]
     assert table["brand"].isna().tolist() == [False, True]
 
 
@@ -388,3 +388,5 @@ def test_neighbours_are_of_the_category_and_never_twice_the_same():
     alike = index.similarity(photo, np.full((1, 8), np.nan, np.float32))
     assert index.nearest(alike[0], "A") == [0, 2, 3, 4, 5]
     assert index.nearest(alike[0], "B")[0] == 7
+    index.columns["brand"][6] = "Nike"
+    assert index.nearest(alike[0], "A", "Nike") == [6, 0, 2, 3, 4]
