@@ -19,7 +19,7 @@ from resale.phrases import Phrases, plain_words
 
 TEXT_ATTRIBUTES = ("brand", "material", "care", "style", "item", "other")
 TITLE_CHARACTERS = 150  # of a text without lines that is a title as a whole
-FOREIGN = 2  # foreign words from which on a text is foreign
+FOREIGN = 0.1  # share of foreign words from which on a text is foreign
 STRANGERS = 3  # unknown words of a title; more are no name
 _TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 LUXURY = {brand_key(name): name.strip() for name in _TABLE["luxury"]["brands"].split(";")}
@@ -47,7 +47,7 @@ _TWICE = re.compile(r"\b(\w+)(?: \1\b)+")
 _COMPOUND = re.compile(rf"(\w{{3,}})((?:{'|'.join(_TABLE['compounds'].split())})\b)", re.IGNORECASE)
 _DASH = re.compile(r"\s[-–—]+\s")
 _ASIAN = re.compile(r"[\u0400-\u04ff\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
-_SYMBOLS = re.compile(r"[^\w\s.,:%'&/()-]|(?<!\w)[%'&/-]+(?!\w)")
+_SYMBOLS = re.compile(r"[^\w\s.,:%'&/-]|(?<!\w)[%'&/-]+(?!\w)")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 Span = tuple[int, int, object]  # start and end in a text, and what stands there
 
@@ -102,7 +102,7 @@ class TextReader:
             lines = [money.read(line, currency) for line in part.split("\n")]
             prices += [price for price, _ in lines if price == price]
             parts.append("\n".join(line for _, line in lines if line))
-        goods = _Goods("\n".join(filter(None, parts)), self._known)
+        goods = _Goods("\n".join(filter(None, parts)), self._known, self.words)
         brand = goods.brand if self.knows(goods.brand) else ""
         english = goods.english(brand, self.words)
         values = rules.read(*_sentences(english), rules.gazetteer({brand}))
@@ -145,10 +145,13 @@ def _sentences(text: str) -> tuple[str, str]:
 class _Goods:
     """What a plain text says of the goods. item: in English; category: "" for what is not worn."""
 
-    def __init__(self, plain: str, known: Mapping[str, str]):
+    def __init__(self, plain: str, known: Mapping[str, str], words: frozenset[str]):
         self.plain = plain = _COMPOUND.sub(_parts, plain)
         self._brand = brand_span(plain, known)
-        self.brand = self._brand.name
+        self.brand, start, end = self._brand
+        # Of "Nike Air Max" the rest says what the piece is.
+        if name := re.match(re.escape(self.brand), plain[start:end], re.IGNORECASE):
+            self._brand = self._brand._replace(end=start + name.end())
         self.size, *size = reading.size_span(plain)
         brand = [(self._brand.start, self._brand.end, self.brand)] if self.brand else []
         others = [(start, end, "") for start, end in other_listings(plain)]
@@ -165,14 +168,16 @@ class _Goods:
         )
         strangers = _outside(foreign, english)
         same = {(start, end, pair[0]["label"]) for start, end, pair in english}
-        ambiguous = [span for span in foreign if (*span[:2], span[2][0]["label"]) not in same]
+        other = [span for span in foreign if (*span[:2], span[2][0]["label"]) not in same]
+        unknown = [s for s in strangers if plain[s[0] : s[1]].casefold() not in words]
         nameless = plain[: self._brand.start] + plain[self._brand.end :]
         self.foreign = bool(
             _ASIAN.search(nameless)
-            or len(abroad) + len(ambiguous) >= FOREIGN
-            or (strangers and not english)
+            or (abroad and len(abroad + other) >= max(2, FOREIGN * len(plain.split())))
+            or (unknown and not english)
         )
-        first, second = (foreign, english) if self.foreign else (english, [])
+        first, second = (foreign, english) if self.foreign else (english, strangers)
+        second = [] if english and not self.foreign else second
         self._items = sorted(first + _outside(second, first), key=lambda span: span[:2])
         self._clauses = [hit.span() for hit in _CLAUSE.finditer(plain)]
         self.item = self.category = ""
