@@ -81,7 +81,6 @@ def plain_columns(fields: pd.DataFrame) -> dict[str, np.ndarray]:
         "condition in the text": text_grade.where(text_grade >= 0),
         "letters of the title": fields["letters"],
         "words of the title": title.str.count(" "),
-        "share of capitals": fields["capitals"] / (fields["letters"] + 1),
         "digits of the title": fields["digits"],
         "letters of the description": fields["description"].str.len(),
         "fields stated": fields_stated(fields),

@@ -25,6 +25,8 @@ SHORT = {
 BLANK = ("category", "category_end", "gender", "size", "colour", "material", "month")
 DESCRIPTION = 600  # characters that are read of a description
 WORD = re.compile(r"[^\W_]+")
+_SIGNS = re.compile(r"[^\w\s.,:;/%+&'’\"()-]+")  # emoji, too
+_REPEATED = re.compile(r"([^\w\s])\1+")
 
 
 def normal(text: str) -> str:
@@ -34,6 +36,11 @@ def normal(text: str) -> str:
     text = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).lower())
     text = "".join(letter for letter in text if not unicodedata.combining(letter))
     return unicodedata.normalize("NFC", text)
+
+
+def clean(text: str) -> str:
+    """Normal text without what a seller adds for effect: emoji, ``!!!``, spaces."""
+    return " ".join(_REPEATED.sub(r"\1", _SIGNS.sub(" ", normal(text))).split())
 
 
 def column(table: pd.DataFrame, name: str) -> pd.Series:
@@ -46,10 +53,11 @@ def column(table: pd.DataFrame, name: str) -> pd.Series:
 def read_fields(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of the product table as the models read them, with a fresh index.
 
-    Absent and empty columns are unknown. Text is normal (:func:`normal`); `brand` is a brand key;
+    Absent and empty columns are unknown. Text is normal (:func:`normal`), title and
+    description clean (:func:`clean`); `brand` is a brand key;
     `grade` and `text_grade` are places in CONDITIONS, -1 unknown; `log_new` is the log of the
-    stated new price in USD and `day` an ordinal, NaN where unknown; `letters`, `capitals` and
-    `digits` are counts of the title as it was typed.
+    stated new price in USD and `day` an ordinal, NaN where unknown; `letters` and `digits`
+    are counts of the title.
     """
     table = table.reset_index(drop=True)
     short = {new: _each(normal, column(table, old)) for old, new in SHORT.items()}
@@ -62,11 +70,10 @@ def read_fields(table: pd.DataFrame) -> pd.DataFrame:
     title, description = column(table, "title"), column(table, "description")
     texts = pd.Series([f"{a} \n {b}" for a, b in zip(title, description, strict=True)], dtype=str)
     fields["text_grade"] = _grades(pd.Series([from_text(text) for text in texts], dtype=object))
-    fields["letters"] = title.str.len().astype(np.float32)
-    fields["capitals"] = title.str.count("[A-Z]").astype(np.float32)
-    fields["digits"] = title.str.count(r"\d").astype(np.float32)
-    fields["title"] = title.map(normal)
-    fields["description"] = description.str.slice(0, DESCRIPTION).map(normal)
+    fields["title"] = title.map(clean)
+    fields["description"] = description.str.slice(0, DESCRIPTION).map(clean)
+    fields["letters"] = fields["title"].str.len().astype(np.float32)
+    fields["digits"] = fields["title"].str.count(r"\d").astype(np.float32)
     new = pd.to_numeric(column(table, "new_price_usd"), errors="coerce").to_numpy(np.float64)
     fields["log_new"] = np.log(np.where(new > 0, new, np.nan))
     date = column(table, "date")
@@ -83,14 +90,15 @@ def fields_stated(fields: pd.DataFrame) -> np.ndarray:
 def blank(fields: pd.DataFrame, seed: int) -> pd.DataFrame:
     """Listings as a seller types them: a title, and now and then a brand or a condition.
 
-    What a marketplace's form asks for is gone; brand, our labels, the kind of price, condition
-    and new price are kept in a share of the rows.
+    What a marketplace's form asks for is gone; brand, our labels, size, the kind of price,
+    condition and new price are kept in a share of the rows.
     """
     draw, fields = np.random.default_rng(seed), fields.copy()
-    fields[[*BLANK, "description"]] = ""
+    fields[[name for name in (*BLANK, "description") if name != "size"]] = ""
     fields["day"] = np.nan
     for names, share, unknown in (
         (["brand"], 0.4, ""),
+        (["size"], 0.6, ""),
         (["our_category", "our_gender"], 0.3, ""),
         (["kind"], 0.3, ""),
         (["grade"], 0.3, -1),

@@ -212,9 +212,21 @@ def test_fields_are_read_as_numbers_and_grades():
         }
     )
     (row,) = read_fields(table).itertuples()
-    assert (row.grade, row.kind, row.capitals, row.digits) == (2, "", 4, 2)
+    assert (row.grade, row.kind, row.letters, row.digits) == (2, "", 10, 2)
     assert row.log_new == pytest.approx(np.log(100))
     assert row.day == pd.Timestamp("1970-01-02").toordinal()
+
+
+def test_what_is_typed_for_effect_changes_nothing():
+    ways = [
+        "black leather bag, 38 cm",
+        "BLACK Leather bag,, 38 cm!!!",
+        "black leather bag, 38 cm \U0001f525",
+    ]
+    read = read_fields(pd.DataFrame({"title": ways, "description": ways}))
+    for column in read:
+        first, *others = map(str, read[column])
+        assert others == [first] * 2, column
 
 
 def test_steps_begin_at_very_good():
