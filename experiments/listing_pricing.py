@@ -11,37 +11,77 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from PIL import Image, ImageDraw
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import make_union
+from sklearn.svm import LinearSVC
 
 from common import cli, dataset, metrics
+from common.dataset import TASKS
 from common.embed.images import BrokenImageError
 from common.merge.taxonomy import FASHION_DROPPED
+from common.product_table import listing_text
 from common.results import Results, aligned, leaderboard
 from pricing import uploads
 from pricing.calibrate import simulated_listings
-from pricing.listing import by_modality
+from pricing.listing_model import seller_lines
 from pricing.predictor import CALIBRATION, FOLDER, ListingInput, PricePredictor
 
 MAX_INPUTS = 200  # of a kind
+MEASURED = ("r2", "mae", "mdape", "coverage", "median_width")
 SCORES = {"r2": ("R2", "{:.3f}"), "mae": ("MAE", "{:.2f}"), "mdape": ("median error", "{:.1%}")}
-SCORES |= {"coverage": ("coverage", "{:.1%}"), "median_width": ("median width", "{:.2f}")}
+SCORES |= {"coverage": ("coverage", "{:.1%}"), "category": ("category", "{:.1%}")}
+SCORES |= {"ridge_r2": ("R2 of the ridge", "{:.3f}"), "svc_category": ("SVC", "{:.1%}")}
 
 
-def measure_prices(results: Results, predictor: PricePredictor, products, listings) -> None:
-    """Adds a row by what listings of the products bring; prints a table."""
+def measure_prices(
+    results: Results, predictor: PricePredictor, learned: pd.DataFrame, products, listings
+) -> None:
+    """Adds a row by what listings of the products bring; prints a table.
+
+    Beside it stands what words alone tell: a ridge regression on TF-IDF for the log price and a
+    linear SVC for the category, both learned from the same view of the ``learned`` products.
+    """
     true, source = (products[name].to_numpy() for name in ("price_usd", "dataset_source"))
-    for name, (image, text, texts) in listings.items():
-        matrix = predictor.models.features(predictor.reader, image, text, texts).matrix
-        usd, quantiles = (output.mean(axis=1) for output in predictor.models.outputs(matrix))
-        modality = next(kind for kind, rows in by_modality(image, text).items() if len(rows))
-        low, high = predictor.margins[modality].interval(usd, quantiles[:, 0], quantiles[:, -1])
+    views = {"title": learned["title"].tolist(), "seller's line": seller_lines(learned)}
+    views["title and description"] = listing_text(learned)
+    for name, (image, _, texts) in listings.items():
+        words = [predictor.words(reading, {}) for reading in predictor.read(texts)]
+        (usd, low, high), labels = predictor.price(*zip(*words, strict=True), image)
         row = metrics.regression(true, usd, source) | metrics.interval(true, low, high)
-        row = {"listing": name, "n_test": len(true)} | {score: row[score] for score in SCORES}
+        row = {"listing": name, "n_test": len(true)} | {score: row[score] for score in MEASURED}
+        for task, odds in labels.items():
+            named = np.array(predictor.model.classes[task], dtype=object)[odds.argmax(axis=1)]
+            row[task] = float((named == products[TASKS[task][0]].to_numpy()).mean())
         for key in np.unique(source):
             part = metrics.interval(*(values[source == key] for values in (true, low, high)))
             row[f"coverage_{key.lower()}"] = part["coverage"]
+        view = name.removeprefix("photo, ").removeprefix("photo and ")
+        if view in views:
+            row |= words_alone(learned, views[view], products, texts)
         results.add(**row)
     results.finish(leaderboard(results.frame, ["listing"], SCORES, best="r2"))
+
+
+def words_alone(learned, texts: list[str], products, tested: list[str]) -> dict[str, float]:
+    """R2 and median error of a ridge, accuracy of a linear SVC for the category."""
+    common = {"sublinear_tf": True, "dtype": np.float32}
+    words = TfidfVectorizer(ngram_range=(1, 2), min_df=2, token_pattern=r"\b\w+\b", **common)
+    letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 4), min_df=2, **common)
+    union = make_union(words, letters)
+    matrix, test = union.fit_transform(texts), union.transform(tested)
+    ridge = Ridge(1.0, solver="sparse_cg").fit(matrix, np.log(learned["price_usd"].to_numpy()))
+    svc = LinearSVC(C=0.5).fit(matrix, learned["normalized_category"].to_numpy())
+    true, source = (products[name].to_numpy() for name in ("price_usd", "dataset_source"))
+    score = metrics.regression(true, np.exp(ridge.predict(test)), source)
+    right = svc.predict(test) == products["normalized_category"].to_numpy()
+    return {
+        "ridge_r2": score["r2"],
+        "ridge_mdape": score["mdape"],
+        "svc_category": float(right.mean()),
+    }
 
 
 def measure_refusals(results: Results, predictor: PricePredictor, products, listings) -> None:
@@ -124,10 +164,11 @@ def main() -> None:
     predictor, data = PricePredictor.load(run), dataset.load(run)
     test = dataset.sides(data.table)[2]
     products = data.table.iloc[test]
-    listings = simulated_listings(predictor.models.encoder, data, test)
+    learned = data.table.iloc[np.concatenate(dataset.sides(data.table)[:2])]
+    listings = simulated_listings(predictor.encoder, data, test)
     inputs = data.inputs | {"calibration": run.paths.model(FOLDER, CALIBRATION)}
     prices = Results(run.paths.results("listing_pricing"), run, inputs, ("listing",))
-    measure_prices(prices, predictor, products, listings)
+    measure_prices(prices, predictor, learned, products, listings)
     refusals = Results(run.paths.results("ood"), run, inputs, ("input",))
     measure_refusals(refusals, predictor, products, listings)
 

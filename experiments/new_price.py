@@ -24,7 +24,6 @@ from common import cli
 from common.artifacts import StageError
 from common.product_table import read_table
 from common.results import Results, leaderboard
-from common.runtime import Progress
 from pricing.predictor import PricePredictor
 from resale.fit import score
 
@@ -86,16 +85,13 @@ def compare(results: Results, question: str, rows: pd.DataFrame, log_new: np.nda
 
 def estimate_new_prices(predictor: PricePredictor, rows: pd.DataFrame) -> np.ndarray:
     """Log USD (n,) that the retail models give for title and brand."""
-    models, parts = predictor.models, []
-    for start in Progress(range(0, len(rows), 64), "estimating new prices", unit="batches"):
-        part = rows.iloc[start : start + 64]
-        titles = [title or "-" for title in part["title"]]
-        fields = [{"brand": brand} if brand else {} for brand in part["brand"]]
-        text = models.encoder.texts(titles)
-        photo = np.full_like(text, np.nan)
-        matrix = models.features(predictor.reader, photo, text, titles, None, fields).matrix
-        parts.append(models.outputs(matrix)[0].mean(axis=1))
-    return np.log(np.maximum(np.concatenate(parts), 0.01))
+    titles = predictor.read(rows["title"].tolist())
+    words = [
+        predictor.words(reading, {"brand": brand})
+        for reading, brand in zip(titles, rows["brand"], strict=True)
+    ]
+    none = np.full((len(words), predictor.index.image.shape[1]), np.nan)
+    return np.log(predictor.price(*zip(*words, strict=True), none)[0][0])
 
 
 def main() -> None:

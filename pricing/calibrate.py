@@ -1,49 +1,52 @@
-"""Fits out-of-distribution thresholds and conformal margins for listings, on validation products.
+"""Fits the model of new goods' listings, out-of-distribution thresholds and conformal margins.
 
     python -m pricing.calibrate --data-dir data/sample
     python -m pricing.calibrate --data-dir data/study --raw-dir PATH
 
 A listing brings less than a product of the catalogue: no source, no section, perhaps a photo only.
-The margins are calibrated for that, separately for photo and text, photo alone and text alone, each
-text once whole and once as its title alone; every product is priced by the member of the ensemble
-that has not learned from it, and labelled by a network that has not either.
+So its price comes from a model of its own (:mod:`pricing.listing_model`), whose text is read as a
+listing's is, and whose margins are calibrated for what a listing brings on predictions out of fold.
 
-Reads  dataset_with_llm.csv, img_emb.npy, wrd_emb.npy, models/ (stages 3d and 4b)
-Writes models/pricing/ (neighbour index; words, brands, thresholds and margins in calibration.json)
+Reads  dataset_with_llm.csv, img_emb.npy, wrd_emb.npy
+Writes models/pricing/ (the model, a neighbour index; words, brands, thresholds and margins in
+       calibration.json)
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 
-from attributes import rules
+from attributes import rules, vocabulary
 from common import artifacts, cli, dataset, results
 from common.artifacts import RunConfig
 from common.embed.encoders import ClipEncoder
+from common.embed.models import load_clip
 from common.prices.conformal import COVERAGE, ConformalMargins
-from common.prices.recipes import ENSEMBLE_NETWORK, folds
+from common.prices.features import MIN_COUNT
 from common.product_table import listing_text
+from common.runtime import Progress
+from common.training import torch_device
 from pricing import ood
-from pricing.listing import TextReader, by_modality, known_words
-from pricing.models import Models, fingerprints, model_files
+from pricing.listing_model import HeldOut, ListingModel, seller_lines
+from pricing.models import CALIBRATION, FOLDER, INDEX, MODEL, WEIGHTS, identity
 from pricing.neighbours import NeighbourIndex, mean_similarity
-from pricing.predictor import CALIBRATION, FOLDER, INDEX
+from pricing.reading import WORD, TextReader
 
-MIN_UNKNOWN_BRANDS = 20  # products of an unknown brand, below which their margin is a guess
+MIN_UNKNOWN_BRANDS = 20  # products of a rare brand, below which their margin is a guess
 GUESSED_MARGIN = 0.25  # that guess, in log USD
 # Embeddings (n, d) of photos and of texts, NaN where there is none, and the texts.
 SimulatedListings = tuple[np.ndarray, np.ndarray, list[str]]
 
 
 def calibrate(run: RunConfig, data: dataset.Dataset) -> pd.DataFrame:
-    """Writes models/pricing/; returns the intervals on validation products by modality.
+    """Writes models/pricing/; returns the intervals on products out of fold by kind of listing.
 
     Raises StageError for a missing model.
     """
-    started, files, models = time.monotonic(), model_files(run), Models(run)
+    started = time.monotonic()
     table = data.table
     train, validation, _ = dataset.sides(table)
     learned = np.concatenate([train, validation])
@@ -54,32 +57,36 @@ def calibrate(run: RunConfig, data: dataset.Dataset) -> pd.DataFrame:
     reader = TextReader(spelling, known_words(texts[learned]))
     index = NeighbourIndex.build(table.iloc[learned], data.image[learned], data.text[learned])
 
-    listings = simulated_listings(models.encoder, data, validation)
-    thresholds = _thresholds(models, reader, data, train, validation, listings)
-    margins, unknown_brand_margin, summary = _margins(
-        models, reader, table, validation, learned, listings, run.seed[0]
-    )
+    # The words are learned as they are read in use.
+    rows = Progress(texts[learned], "listings read", unit="texts")
+    titles, descriptions = zip(*(reader.read(text).parts for text in rows), strict=True)
+    products = table.iloc[learned].assign(title=titles, description=descriptions)
+    image = np.asarray(data.image[learned], np.float32)
+    model, held_out = ListingModel.fit(products.reset_index(drop=True), image, run.seed[0])
+    encoder = ClipEncoder(load_clip(run, torch_device(run.device)))
+    thresholds = _thresholds(encoder, reader, data, train, validation, held_out)
+    margins, unknown_brand_margin, summary = _margins(products, held_out)
+    folder = run.paths.model(FOLDER)
+    model.save(folder)
     calibration = {
         "spelling": spelling,
         "words": sorted(reader.words),
         "thresholds": asdict(thresholds),
-        "margins": {modality: asdict(margin) for modality, margin in margins.items()},
+        "margins": {kind: asdict(margin) for kind, margin in margins.items()},
         "unknown_brand_margin": unknown_brand_margin,
-        "models": fingerprints(run),
+        "models": identity(run),
         "training": {
             "data": run.paths.data.resolve().name,
-            "created": time.strftime("%Y-%m-%d", time.gmtime(files["price"].stat().st_mtime)),
+            "created": time.strftime("%Y-%m-%d"),
             "preset": run.preset,
             "products": len(learned),
             "sources": table["dataset_source"].iloc[learned].value_counts().to_dict(),
         },
     }
-    index.save(run.paths.model(FOLDER, INDEX))
-    artifacts.write_json(calibration, run.paths.model(FOLDER, CALIBRATION))
-    inputs = {**data.inputs, **files}
-    for name in (INDEX, CALIBRATION):
-        path = run.paths.model(FOLDER, name)
-        artifacts.record(path, run, inputs, time.monotonic() - started)
+    index.save(folder / INDEX)
+    artifacts.write_json(calibration, folder / CALIBRATION)
+    for name in (MODEL, WEIGHTS, INDEX, CALIBRATION):
+        artifacts.record(folder / name, run, data.inputs, time.monotonic() - started)
     return summary
 
 
@@ -91,27 +98,30 @@ def simulated_listings(
     titles = [title if title.strip() else "-" for title in table["title"]]
     image, text = (np.asarray(part[rows], np.float32) for part in (data.image, data.text))
     no_image, no_text = np.full_like(image, np.nan), np.full_like(text, np.nan)
-    title_text, descriptions = _embed(encoder, titles), listing_text(table)
+    lines, descriptions = seller_lines(table), listing_text(table)
+    title_text, line_text = embed(encoder, titles), embed(encoder, lines)
     return {
         "photo, title and description": (image, text, descriptions),
         "photo and title": (image, title_text, titles),
         "title and description": (no_image, text, descriptions),
         "title": (no_image, title_text, titles),
+        "photo and seller's line": (image, line_text, lines),
+        "seller's line": (no_image, line_text, lines),
         "photo": (image, no_text, [""] * len(rows)),
     }
 
 
-def _embed(encoder: ClipEncoder, texts: Sequence[str]) -> np.ndarray:
+def embed(encoder: ClipEncoder, texts: Sequence[str]) -> np.ndarray:
     return np.concatenate([encoder.texts(texts[at : at + 64]) for at in range(0, len(texts), 64)])
 
 
-def seller_lines(table: pd.DataFrame) -> list[str]:
-    """One short line a product, as a seller who knows no catalogue might write it."""
-    columns = zip(*(table[name] for name in ("brand", "colour", "product_type")), strict=True)
-    return [f"{' '.join(' '.join(row).lower().split())}, barely worn" for row in columns]
+def known_words(texts: Iterable[str]) -> list[str]:
+    """The words of the texts, and those of the trade (:mod:`attributes.vocabulary`)."""
+    texts = (*texts, *vocabulary.WORDS.values())
+    return sorted({word.casefold() for text in texts for word in WORD.findall(text)})
 
 
-def _thresholds(models, reader, data, train, validation, listings) -> ood.Thresholds:
+def _thresholds(encoder, reader, data, train, validation, held_out) -> ood.Thresholds:
     """From the distances of the validation listings to training products of other groups."""
     codes = data.table["group"].astype("category").cat.codes.to_numpy()
 
@@ -119,45 +129,37 @@ def _thresholds(models, reader, data, train, validation, listings) -> ood.Thresh
         products = np.asarray(products[train], np.float32)
         return 1 - mean_similarity(queries, products, codes[validation], codes[train])
 
-    lines = seller_lines(data.table.iloc[validation])
-    styles = [listings[name][1:] for name in ("title and description", "title")]
-    styles.append((_embed(models.encoder, lines), lines))
-    image, text, titles = listings["photo and title"]
-    by_photo = models.labeller(image, np.full_like(text, np.nan), titles)["category"]
-    by_text = models.labeller(np.full_like(image, np.nan), text, titles)["category"]
+    table = data.table.iloc[validation]
+    whole, lines = listing_text(table), seller_lines(table)
+    titles = [title if title.strip() else "-" for title in table["title"]]
+    styles = [(np.asarray(data.text[validation], np.float32), whole)]
+    styles += [(embed(encoder, texts), texts) for texts in (titles, lines)]
+    photo, line = held_out["photo"], held_out["line"]
+    by_photo = np.full((len(train) + len(validation), photo.category.shape[1]), np.nan)
+    by_photo[photo.row] = photo.category
+    agreement = ood.agreement(by_photo[line.row], line.category)
     return ood.Thresholds.fit(
-        photo=distances(image, data.image),
+        photo=distances(np.asarray(data.image[validation], np.float32), data.image),
         text=[distances(embedding, data.text) for embedding, _ in styles],
         words=np.array([reader.unknown_words(text) for _, texts in styles for text in texts]),
-        agreement=ood.agreement(by_photo, by_text),
+        agreement=agreement[~np.isnan(agreement)],
     )
 
 
 def _margins(
-    models, reader, table, validation, learned, listings, seed: int
+    products: pd.DataFrame, held_out: dict[str, HeldOut]
 ) -> tuple[dict[str, ConformalMargins], float, pd.DataFrame]:
-    """Margins by modality, the margin of unknown brands (log USD), and a summary by modality."""
-    members = ENSEMBLE_NETWORK["members"]
-    fold = folds(table["group"].iloc[learned], members, seed)[-len(validation) :]
-    usd = table["price_usd"].to_numpy()[validation]
-    rows = np.arange(len(validation))
-    # What stands for a brand that was never seen: one too rare to be a feature of the price model.
-    frequent = models.price.encoder.categories.get("brand", [])
-    rare = ~table["brand"].iloc[validation].isin(frequent).to_numpy()
-    parts = {}
-    for image, text, texts in listings.values():
-        prices, quantiles = models.outputs(models.features(reader, image, text, texts).matrix)
-        low, _, high = quantiles[rows, fold].T
-        modality = next(name for name, part in by_modality(image, text).items() if len(part))
-        parts.setdefault(modality, []).append((usd, prices[rows, fold], low, high))
+    """Margins by kind of listing, the margin of unknown brands (log USD), and a summary."""
+    usd = products["price_usd"].to_numpy()
+    # What stands for a brand that was never seen: one that is rare.
+    rare = (products.groupby("brand")["brand"].transform("size") < MIN_COUNT).to_numpy()
     margins, excess, summary = {}, [], []
-    for modality, columns in parts.items():
-        true, priced, low, high = (np.concatenate(column) for column in zip(*columns, strict=True))
-        margins[modality] = ConformalMargins.calibrate(true, priced, low, high)
-        low, high = margins[modality].interval(priced, low, high)
-        beyond = np.maximum(np.log(low / true), np.log(true / high))
-        excess.append(beyond[np.tile(rare, len(columns))])
-        row = {"listing": modality, "n": len(true), "usd": np.median(priced)}
+    for kind, (row, log_usd) in ((k, (part.row, part.log_usd)) for k, part in held_out.items()):
+        true, priced = usd[row], np.exp(log_usd)
+        margins[kind] = ConformalMargins.calibrate(true, priced, log_usd, log_usd)
+        low, high = margins[kind].interval(priced, log_usd, log_usd)
+        excess.append(np.maximum(np.log(low / true), np.log(true / high))[rare[row]])
+        row = {"listing": kind, "n": len(true), "usd": np.median(priced)}
         summary.append(row | {"low": np.median(low), "high": np.median(high)})
     unknown_brand_margin = GUESSED_MARGIN
     if rare.sum() >= MIN_UNKNOWN_BRANDS:

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -19,14 +20,18 @@ from attributes.reader import GAP_ATTRIBUTES, gaps, grounded_values
 from common import runtime
 from common.artifacts import Paths, RunConfig, StageError, require
 from common.dataset import TASKS
+from common.embed.encoders import ClipEncoder
+from common.embed.models import load_clip
 from common.merge.currency import RATES
 from common.prices.conformal import ConformalMargins
+from common.training import torch_device
 from pricing import ood, uploads
-from pricing.listing import PIECES, by_modality
-from pricing.models import Models, fingerprints
+from pricing.listing_model import LINE_COLUMNS, ListingModel, kinds
+from pricing.models import CALIBRATION, FOLDER, INDEX, command, identity
 from pricing.neighbours import NeighbourIndex
 from pricing.reading import LUXURY, Reading, TextReader, split_title
 from resale.brands import brand_key
+from resale.phrases import plain_words
 
 # Why there is no price: neither photo nor usable text; a photo of no garment, alone.
 REFUSALS = ("no_input", "no_garment")
@@ -49,8 +54,9 @@ DOUBTS = (
     "lot",
     "not_worn",
 )
-FOLDER, INDEX, CALIBRATION = "pricing", "index.safetensors", "calibration.json"
 BATCH = 32  # listings
+# Pieces of a text that are left out in turn, and the columns that state them.
+PIECES = {"brand": "brand", "item": "product_type", "colour": "colour", "material": "llm_material"}
 READ_CHARACTERS = 4_000  # of a text: bounds the time that reading takes
 MIN_ATTRIBUTION = 0.005  # of the price, below which an attribution is left out
 MAX_ATTRIBUTIONS = 6
@@ -165,22 +171,25 @@ class _Predictions:
 class PricePredictor:
     """Prices listings with the models of a data folder.
 
-    calibration: content of calibration.json. llm: engine of :mod:`attributes.llm` that reads the
-    brand or item where the rules find none. training: data, date and preset of the price model.
+    encoder: loads the CLIP. calibration: content of calibration.json. llm: engine of
+    :mod:`attributes.llm` that reads the brand or item where the rules find none. training: data,
+    date and preset of the price model.
     """
 
     market, platforms = "retail", ()
 
     def __init__(
         self,
-        models: Models,
+        encoder: Callable[[], ClipEncoder],
+        model: ListingModel,
         index: NeighbourIndex,
         calibration: Mapping,
         paths: Paths,
         imputer: impute.AttributeImputer | None = None,
         llm: Callable | None = None,
     ):
-        self.models, self.index, self.imputer, self.llm = models, index, imputer, llm
+        self.model, self.index, self.imputer, self.llm = model, index, imputer, llm
+        self._load_encoder = encoder
         self.reader = TextReader(calibration["spelling"], calibration["words"])
         self._nothing = self.reader.read("")
         self.thresholds = ood.Thresholds(**calibration["thresholds"])
@@ -197,19 +206,26 @@ class PricePredictor:
         Raises StageError, naming the command, when one is missing or newer than the calibration.
         """
         runtime.rest_while_waiting()  # an answer would take half as long again
-        paths, maker = run.paths, f"python -m pricing.calibrate --data-dir {run.paths.data}"
-        models = Models(run)
-        path = require(paths.model(FOLDER, CALIBRATION), maker)
+        paths = run.paths
+        stale = f"is of other models, preset or seed; make it anew with: {command(run)}"
+        now, path = identity(run), require(paths.model(FOLDER, CALIBRATION), command(run))
         calibration = json.loads(path.read_text("utf-8"))
-        if calibration["models"] != fingerprints(run):
-            raise StageError(
-                f"{path} belongs to other models than those that lie there; "
-                f"make it anew with: {maker}"
-            )
+        if calibration.get("models") != now:
+            raise StageError(f"{path} {stale}")
         index = NeighbourIndex.load(paths.model(FOLDER, INDEX))
         imputer = paths.model(*impute.MODEL)
         imputer = impute.AttributeImputer.load(imputer) if imputer.exists() else None
-        return cls(models, index, calibration, paths, imputer, llm)
+
+        def encoder() -> ClipEncoder:
+            return ClipEncoder(load_clip(run, torch_device(run.device)))
+
+        model = ListingModel.load(path.parent)
+        return cls(encoder, model, index, calibration, paths, imputer, llm)
+
+    @cached_property
+    def encoder(self) -> ClipEncoder:
+        """Embeds pictures and texts; the CLIP is loaded when it is first asked for."""
+        return self._load_encoder()
 
     def predict(self, listings: Sequence[ListingInput]) -> list[PriceEstimate]:
         """Prices listings in batches.
@@ -274,10 +290,10 @@ class PricePredictor:
         if rows:
             with ThreadPoolExecutor(2) as pool:  # Pillow decodes without the interpreter's lock
                 photos = list(pool.map(uploads.picture, (listings[row].image for row in rows)))
-            image[rows] = self.models.encoder.images(photos)
+            image[rows] = self.encoder.images(photos)
         rows = [row for row, words in enumerate(texts) if words]
         if rows:
-            text[rows] = self.models.encoder.texts([texts[row] for row in rows])
+            text[rows] = self.encoder.texts([texts[row] for row in rows])
         return image, text
 
     def _ood_scores(self, image, text, readings) -> np.ndarray:
@@ -309,55 +325,52 @@ class PricePredictor:
                 attributes |= {name: values[name] for name in missing if values.get(name)}
         return replace(reading, values=attributes, doubts=doubts)
 
+    def price(
+        self, titles: Sequence[str], descriptions: Sequence[str], image: np.ndarray
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """USD, low and high (3, n), and probabilities of labels, NaN for a listing of nothing.
+
+        titles, descriptions: of :meth:`words`; image: embeddings (n, d), NaN for none.
+        """
+        log_usd, labels = self.model.predict(titles, descriptions, image)
+        interval = np.tile(np.exp(log_usd), (3, 1))
+        kind = kinds(titles, descriptions, image)
+        for name in set(kind) - {""}:
+            rows = kind == name
+            ends = self.margins[name].interval(interval[0, rows], log_usd[rows], log_usd[rows])
+            interval[1:, rows] = ends
+        return interval, labels
+
+    def words(self, reading: Reading, stated: Mapping[str, str]) -> tuple[str, str]:
+        """Title and description as the price model reads them; what is stated comes first."""
+        title, description = reading.parts
+        known = plain_words(reading.text)
+        brand = self.reader.spell(stated.get("brand", ""))
+        fields = {**stated, "brand": brand if self.reader.knows(brand) else ""}
+        values = (fields.get(name, "") for name in LINE_COLUMNS)
+        added = [value for value in values if value and plain_words(value) not in known]
+        return " ".join([*added, title]).strip(), description
+
     def _predict(self, image, text, readings, fields) -> _Predictions:
         """All that is computed for several listings at once."""
-        # The listings as they are, their photos alone, their texts alone: one pass of each model.
-        nothing = np.full_like(image, np.nan), np.full_like(text, np.nan)
-        texts = [reading.text for reading in readings]
-        features = self.models.features(
-            self.reader,
-            np.concatenate([image, image, nothing[0]]),
-            np.concatenate([text, nothing[1], text]),
-            list(texts) * 3,
-            list(readings) * 3,
-            list(fields) * 3,
-        )
-        labels = {task: np.split(odds, 3) for task, odds in features.labels.items()}
-        pieces, reduced = self._leave_one_out(features.matrix[: len(texts)])
-        usd, quantiles = self.models.outputs(np.concatenate([features.matrix, *reduced]))
-        usd, quantiles = usd.mean(axis=1), quantiles.mean(axis=1)
-        parts = (np.split(values[: len(features.matrix)], 3) for values in (usd, quantiles))
+        words = [self.words(*pair) for pair in zip(readings, fields, strict=True)]
+        none, nothing = np.full_like(image, np.nan), [("", "")] * len(words)
+        # The listings as they are, their photos alone, their texts alone, and without each piece.
+        pieces, reduced = _leave_one_out(words, image, readings, fields)
+        texts = words + nothing + words + [pair for pair, _ in reduced]
+        photos = [image, image, none, *(photo[None] for _, photo in reduced)]
+        interval, labels = self.price(*zip(*texts, strict=True), np.concatenate(photos))
+        whole, by_photo, by_text, without = np.split(interval, len(words) * np.arange(1, 4), axis=1)
+        parts = [np.split(labels["category"], len(words) * np.arange(1, 4))[n] for n in (1, 2)]
         return _Predictions(
             present=~np.isnan(np.stack([image[:, 0], text[:, 0]], axis=1)),
-            labels={task: odds for task, (odds, _, _) in labels.items()},
-            category=labels["category"][1:],
-            intervals=[self._interval(*pair, image, text) for pair in zip(*parts, strict=True)],
-            attributions=_attributions(usd[: len(texts)], pieces, usd[len(features.matrix) :]),
+            labels={task: odds[: len(words)] for task, odds in labels.items()},
+            category=parts,
+            intervals=[whole, by_photo, by_text],
+            attributions=_attributions(whole[0], pieces, without[0]),
             inferred=self.imputer.infer(image, text) if self.imputer else {},
             similarity=self.index.similarity(image, text),
         )
-
-    def _interval(self, usd, quantiles, image, text) -> np.ndarray:
-        """USD, low and high (3, n), by the margins for what each listing brings."""
-        interval = np.stack([usd, usd, usd])
-        for modality, rows in by_modality(image, text).items():
-            if len(rows):
-                low, high = quantiles[rows, 0], quantiles[rows, -1]
-                interval[1:, rows] = self.margins[modality].interval(usd[rows], low, high)
-        return interval
-
-    def _leave_one_out(self, matrix) -> tuple[list[tuple[int, str]], list[np.ndarray]]:
-        """Each listing without each of its pieces in turn: (row, piece), and features (1, d)."""
-        pieces, reduced = [], []
-        for piece, columns in {"photo": ("photo",), "text": ("text",), **PIECES}.items():
-            places = self.models.block(columns)
-            if not len(places):
-                continue
-            for row in np.flatnonzero(~np.isnan(matrix[:, places]).all(axis=1)):
-                pieces.append((int(row), piece))
-                reduced.append(matrix[[row]])
-                reduced[-1][0, places] = np.nan
-        return pieces, reduced
 
     def _estimate(
         self, predictions, row: int, score: float, doubts: list[str], reading: Reading, fields
@@ -383,7 +396,7 @@ class PricePredictor:
         labels = {}
         for task, odds in predictions.labels.items():
             best = odds[row].argmax()
-            label = Label(self.models.labeller.classes[task][best], float(odds[row, best]))
+            label = Label(self.model.classes[task][best], float(odds[row, best]))
             if named := read.get(task):
                 sure = label.confidence if named == label.value else 0.0
                 label = Label(named, max(NAMED, sure))
@@ -419,7 +432,7 @@ class PricePredictor:
 
     def _contradicts(self, predictions, row: int, stated: str | None, read: str) -> bool:
         """Whether photo and text show two categories, or neither shows the stated one."""
-        classes = self.models.labeller.classes["category"]
+        classes = self.model.classes["category"]
         by_photo, by_text = (odds[[row]] for odds in predictions.category)
         if predictions.present[row].all():
             if read in classes:  # what the text names is surer than what it sounds like
@@ -442,6 +455,25 @@ class PricePredictor:
             )
             for row, file in zip(rows, files, strict=True)
         )
+
+
+def _leave_one_out(words, image, readings, fields):
+    """Each listing without each of its pieces in turn: (row, piece), and ((title, description),
+    photo)."""
+    pieces, reduced = [], []
+    nothing = np.full_like(image[:1], np.nan)[0]
+    for row, (pair, reading, stated) in enumerate(zip(words, readings, fields, strict=True)):
+        found = {"photo": (pair, nothing)} if not np.isnan(image[row, 0]) else {}
+        if pair != ("", ""):
+            found["text"] = ("", ""), image[row]
+        for piece, column in PIECES.items():
+            value = plain_words(stated.get(column) or reading.values.get(piece, "")).strip()
+            rest = tuple(f" {plain_words(part)} ".replace(f" {value} ", " ") for part in pair)
+            if value and rest != tuple(f" {plain_words(part)} " for part in pair):
+                found[piece] = rest, image[row]
+        pieces += [(row, piece) for piece in found]
+        reduced += found.values()
+    return pieces, reduced
 
 
 def _attributions(usd, pieces, reduced_usd) -> list[tuple[tuple[str, float], ...]]:

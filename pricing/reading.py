@@ -48,7 +48,7 @@ _COMPOUND = re.compile(rf"(\w{{3,}})((?:{'|'.join(_TABLE['compounds'].split())})
 _DASH = re.compile(r"\s[-–—]+\s")
 _ASIAN = re.compile(r"[\u0400-\u04ff\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
 _SYMBOLS = re.compile(r"[^\w\s.,:%'&/-]|(?<!\w)[%'&/-]+(?!\w)")
-_WORD = re.compile(r"[^\W\d_]{3,}")
+WORD = re.compile(r"[^\W\d_]{3,}")
 Span = tuple[int, int, object]  # start and end in a text, and what stands there
 
 
@@ -69,6 +69,11 @@ class Reading:
     new_price: float
     currency: str
     doubts: tuple[str, ...]
+
+    @property
+    def parts(self) -> tuple[str, str]:
+        """The first sentence of ``text``, and the rest of it."""
+        return _sentences(self.text)
 
 
 class TextReader:
@@ -91,7 +96,7 @@ class TextReader:
 
     def unknown_words(self, text: str) -> float:
         """The share of the words that no training text has; 1 for a text without words."""
-        words = [word.casefold() for word in _WORD.findall(text)]
+        words = [word.casefold() for word in WORD.findall(text)]
         return sum(word not in self.words for word in words) / len(words) if words else 1.0
 
     def read(self, text: str, currency: str = "") -> Reading:
@@ -253,7 +258,7 @@ class _Goods:
         """Whether the title has a name that is none of ``words``: its first, or with a capital."""
         for start, end in self._clauses:
             known = self._content + self._sale
-            spans = [(*hit.span(), hit[0]) for hit in _WORD.finditer(self.plain, start, end)]
+            spans = [(*hit.span(), hit[0]) for hit in WORD.finditer(self.plain, start, end)]
             unknown = [span for span in _outside(spans, known) if span[2].casefold() not in words]
             unknown = [span for span in unknown if not _ABROAD.places(plain_words(span[2]))]
             if spans:

@@ -94,7 +94,7 @@ class Words:
             try:
                 vectorizer.fit(texts)
             except ValueError:  # scikit-learn's answer where no term is frequent enough
-                _restore(vectorizer, [], None)
+                restore(vectorizer, [], None)
         return self
 
     def transform(self, fields: pd.DataFrame) -> tuple[csr_matrix, csr_matrix]:
@@ -127,7 +127,7 @@ class Words:
         """What :meth:`state` gave."""
         words = cls()
         for part, vectorizer in words.parts.items():
-            _restore(vectorizer, terms[part], weights.get(part))
+            restore(vectorizer, terms[part], weights.get(part))
         return words
 
     @staticmethod
@@ -140,7 +140,7 @@ class Words:
         }
 
 
-def _restore(vectorizer: CountVectorizer, terms: list[str], weights) -> None:
+def restore(vectorizer: CountVectorizer, terms: list[str], weights) -> None:
     vectorizer.vocabulary_ = {term: place for place, term in enumerate(terms)}
     vectorizer.fixed_vocabulary_ = True
     if weights is not None and terms:

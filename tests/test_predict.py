@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 from dataclasses import asdict, replace
-from functools import partial
 
 import numpy as np
 import pytest
@@ -18,14 +17,12 @@ from common import artifacts, cli, dataset, presets, product_table
 from common.artifacts import StageError
 from common.embed.images import BrokenImageError
 from common.merge import taxonomy
-from common.prices.fit import slug
 from common.results import Results
-from common.training import torch_device
 from experiments import listing_pricing
 from experiments.listing_pricing import drawings, gibberish
 from pricing import batch, calibrate, ood, uploads
-from pricing.listing import TextReader, columns
-from pricing.models import PRICE
+from pricing.listing_model import KINDS
+from pricing.models import WEIGHTS
 from pricing.neighbours import NeighbourIndex
 from pricing.ood import Thresholds
 from pricing.predictor import (
@@ -37,20 +34,15 @@ from pricing.predictor import (
     ListingInput,
     PricePredictor,
 )
+from pricing.reading import TextReader
 
 TEXT = "Linen shirt with long sleeves. A shirt in woven linen with a collar and buttons."
 
 
 def furnish(args, table) -> dataset.Dataset:
-    """All that pricing needs in a data folder: of these products, with networks barely trained."""
+    """All that pricing needs in a data folder: of these products, with an untrained CLIP."""
     from common.embed.align import save_clip, untrained_clip
     from common.embed.encoders import ClipEncoder
-    from common.embed.hashed_words import WIDTH, hashed
-    from common.labels import multitask
-    from common.labels.networks import KernelFusion
-    from common.labels.protocol import Split
-    from common.prices.features import PriceTask, feature_columns
-    from common.prices.recipes import fit_ensemble
 
     clip = untrained_clip(torch.device("cpu"))
     save_clip(clip.model, args.paths.model(presets.FASHION_LITE))
@@ -59,18 +51,6 @@ def furnish(args, table) -> dataset.Dataset:
     text = encoder.texts(product_table.listing_text(table))
     inputs = {"table": args.paths.llm, "embeddings": "made up"}
     data = dataset.Dataset(table, image, text, "clean", inputs)
-    model = multitask.Model(
-        "CLIP Kernel Fusion",
-        partial(KernelFusion, [image.shape[1], text.shape[1], WIDTH], components=64),
-        multitask.array_batches(
-            image, text, hashed(product_table.listing_text(table)), batch_size=32
-        ),
-        config=None,
-    )
-    multitask.train_and_save(args, data, model, Split.of(table, "mixed", 0))
-    columns = feature_columns(table, "metadata + embedding", "listing")
-    priced, _, _ = fit_ensemble(PriceTask.build(data, columns), 0, torch_device(args.device))
-    priced.save(args.paths.model(PRICE.format(seed=0)))
     summary = calibrate.calibrate(cli.run_config(args), data)
     assert (summary["low"] < summary["high"]).all()
     return data
@@ -108,7 +88,7 @@ def lenient(args):
     path = args.paths.model(FOLDER, CALIBRATION)
     calibration = json.loads(path.read_text("utf-8"))
     assert 0 < calibration["thresholds"]["photo"] < 2
-    assert set(calibration["margins"]) == {"photo and text", "photo", "text"}
+    assert set(calibration["margins"]) == set(KINDS)
     calibration["thresholds"] = {"photo": 2.0, "text": 2.0, "words": 0.75, "agreement": 0.0}
     artifacts.write_json(calibration, path)
 
@@ -157,7 +137,7 @@ def test_a_listing_is_priced_from_photo_text_or_both(predictor, photo):
 def test_what_is_no_listing_is_refused_or_has_a_warning(predictor, photo, monkeypatch):
     # Noise is further from all products than one of them; a threshold between the two.
     noise = drawings(2)["noise, drawn"]
-    seen = [predictor.models.encoder.images([one]) for one in (photo, noise[0])]
+    seen = [predictor.encoder.images([one]) for one in (photo, noise[0])]
     near, far = (ood.distances(predictor.index, one, one * np.nan)[0][0] for one in seen)
     assert near < far
     limits = replace(predictor.thresholds, photo=(near + far) / 2)
@@ -213,15 +193,17 @@ def test_models_alone_are_enough_and_stale_ones_are_refused(shop, tmp_path):
     run = replace(shop, paths=artifacts.Paths(tmp_path))
     (answer,) = PricePredictor.load(run).predict([ListingInput(TEXT)])
     assert answer.price_usd and all(one.image is None for one in answer.comparables)
-    price = run.paths.model(PRICE.format(seed=0))
-    for stale in (run.paths.model(presets.FASHION_LITE, presets.OPEN_CLIP_WEIGHTS), price):
+    model = run.paths.model(FOLDER, WEIGHTS)
+    for stale in (run.paths.model(presets.FASHION_LITE, presets.OPEN_CLIP_WEIGHTS), model):
         content = stale.read_bytes()
         stale.write_bytes(content + b" ")
         with pytest.raises(StageError, match="other models|does not hold"):
             PricePredictor.load(run)
         stale.write_bytes(content)
-    price.unlink()
-    with pytest.raises(StageError, match="regression_DL_SOTA.py"):
+    with pytest.raises(StageError, match="pricing.calibrate .*--seed 3"):
+        PricePredictor.load(replace(run, seed=(3,)))
+    model.unlink()
+    with pytest.raises(StageError, match="pricing.calibrate"):
         PricePredictor.load(run)
 
 
@@ -307,9 +289,10 @@ def test_the_experiment_measures_prices_and_refusals(fitted, predictor, capsys, 
     run, data = fitted
     test = dataset.sides(data.table)[2]
     products = data.table.iloc[test]
-    listings = calibrate.simulated_listings(predictor.models.encoder, data, test)
+    listings = calibrate.simulated_listings(predictor.encoder, data, test)
     prices = Results(run.paths.results("listing_pricing"), run, {}, ("listing",))
-    listing_pricing.measure_prices(prices, predictor, products, listings)
+    learned = data.table[data.table["split"] != "test"]
+    listing_pricing.measure_prices(prices, predictor, learned, products, listings)
     assert set(prices.frame["listing"]) == set(listings)
     assert prices.frame["coverage"].between(0, 1).all() and (prices.frame["median_width"] > 0).all()
     refusals = Results(run.paths.results("ood"), run, {}, ("input",))
@@ -320,15 +303,10 @@ def test_the_experiment_measures_prices_and_refusals(fitted, predictor, capsys, 
     assert "median error" in capsys.readouterr().out
 
 
-def test_the_price_model_is_looked_for_where_its_stage_keeps_it():
-    label = slug("ensemble", "metadata + embedding", "listing", "grouped")
-    assert PRICE.format(seed=3) == f"regression_DL_SOTA/{label}_seed3.safetensors"
-
-
 def test_the_command_says_what_is_wrong_in_one_line(tmp_path):
     done = run_stage("predict_price.py", "--data-dir", tmp_path, "--text", "a shirt")
     assert done.returncode == 2
-    assert "regression_DL_SOTA.py" in done.stderr and done.stderr.count("\n") == 1
+    assert "pricing.calibrate" in done.stderr and done.stderr.count("\n") == 1
     assert run_stage("predict_price.py").returncode == 2
     assert (ROOT / "predict_price.py").exists()
 
@@ -342,15 +320,6 @@ def test_brands_are_read_as_the_catalogue_spells_them():
     assert reader.unknown_words("blue jeans") == 0
     assert reader.unknown_words("blue xqzt") == 0.5
     assert reader.unknown_words("501") == 1
-    table = columns(
-        reader,
-        [reader.read("Levi's 501"), reader.read("a thing by Gucci")],
-        {task: ["x", "y"] for task in ("category", "gender", "usage")},
-        [{}, {"normalized_category": "Shoes", "colour": "Red"}],
-    )
-    assert table["dataset_source"].tolist()[0] == "FASHION"
-    assert table["normalized_category"].tolist() == ["Bottomwear", "Shoes"]
-    assert table["brand"].isna().tolist() == [False, True]
 
 
 def test_the_threshold_scores_as_the_cutoff():
