@@ -353,7 +353,7 @@ def test_missing_models_end_with_one_line_that_names_the_command(tmp_path):
     missing = run_stage("app.py", "--data-dir", tmp_path)
     assert missing.returncode == 2
     assert missing.stderr.count("\n") == 1 and missing.stderr.startswith("error: ")
-    assert ".py" in missing.stderr
+    assert "pricing.calibrate" in missing.stderr
 
 
 def test_served_on_loopback_alone_and_nothing_stays_behind():
