@@ -7,6 +7,7 @@ for each thing that a listing can bring, by linear models (Wolpert, "Stacked gen
 Networks 1992). So words count as words, and each kind of listing is predicted as it was learned.
 """
 
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -30,12 +31,15 @@ from pricing.models import MODEL, WEIGHTS
 from resale.phrases import plain_words
 from resale.words import restore
 
-FOLDS = 5
+FOLDS = 4
 ALPHA = 1.0  # of the ridge on words; chosen on validation rows
 LABEL_C = 1.0  # of the logistic regressions that stack scores of labels
 LEFT_OUT = 0.25  # of the fields of a seller's line, in training
 LINE_COLUMNS = ("colour", "brand", "product_type", "normalized_category", "normalized_gender")
 WORDS = ("line", "text")
+PAIRED = 16  # words of a title, at most, that are taken in pairs
+# What a row counts as a title alone, as a seller's line, as both together.
+WEIGHTS_OF_VIEWS = {"line": (1.0, 0.4, 0.3), "text": (1.0, 0.4)}
 # What a listing can bring -> the models that it is stacked from.
 KINDS = {
     "line": ("line",),
@@ -65,12 +69,18 @@ def seller_lines(table: pd.DataFrame, left_out: float = 0.0, seed: int = 0) -> l
     return [" ".join(" ".join(row).split()) for row in values]
 
 
+def title_terms(title: str) -> list[str]:
+    """Words, and pairs of words in any order; title: of :func:`resale.phrases.plain_words`."""
+    words = sorted(set(title.split()))
+    return words + [" ".join(pair) for pair in itertools.combinations(words[:PAIRED], 2)]
+
+
 @dataclass
 class WordRidge:
     """TF-IDF of words and of their letters, and a ridge regression on them.
 
-    Of a title words alone and no pairs: their order changes nothing, nor case or punctuation.
-    coef: (n_terms, n_targets); intercept: (n_targets,).
+    The order of a title's words changes nothing, nor do case and punctuation. coef: (n_terms,
+    n_targets); intercept: (n_targets,).
     """
 
     parts: dict[str, TfidfVectorizer]
@@ -83,15 +93,20 @@ class WordRidge:
         words = {"sublinear_tf": True, "dtype": np.float32, "token_pattern": r"\S+"}
         letters = {"analyzer": "char_wb", "ngram_range": (3, 4), "min_df": 2}
         parts = {
-            "title": TfidfVectorizer(**words),
+            "title": TfidfVectorizer(
+                min_df=2, **words | {"token_pattern": None, "analyzer": title_terms}
+            ),
             "letters": TfidfVectorizer(**words | {"token_pattern": None} | letters),
         }
         if descriptions:
             parts["description"] = TfidfVectorizer(min_df=2, ngram_range=(1, 2), **words)
         return cls(parts)
 
-    def fit(self, titles, descriptions, targets: np.ndarray, fold: np.ndarray) -> np.ndarray:
-        """Learns from n listings; returns predictions (n, n_targets) out of fold."""
+    def fit(self, titles, descriptions, targets, weight, fold) -> np.ndarray:
+        """Learns from n listings; returns predictions (n, n_targets) out of fold.
+
+        targets: (n, n_targets); weight, fold: (n,).
+        """
         for name, texts in self._texts(titles, descriptions).items():
             try:
                 self.parts[name].fit(texts)
@@ -100,9 +115,10 @@ class WordRidge:
         terms, predicted = self._terms(titles, descriptions), np.zeros(targets.shape)
         for number in np.unique(fold):
             learn, held = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-            ridge = Ridge(ALPHA, solver="sparse_cg").fit(terms[learn], targets[learn])
+            ridge = Ridge(ALPHA, solver="sparse_cg")
+            ridge.fit(terms[learn], targets[learn], sample_weight=weight[learn])
             predicted[held] = ridge.predict(terms[held])
-        ridge = Ridge(ALPHA, solver="sparse_cg").fit(terms, targets)
+        ridge = Ridge(ALPHA, solver="sparse_cg").fit(terms, targets, sample_weight=weight)
         self.coef, self.intercept = ridge.coef_.T.astype(np.float32), ridge.intercept_
         return predicted
 
@@ -191,8 +207,8 @@ class ListingModel:
         for name, (first, rest) in views.items():
             row_of[name] = np.tile(rows, len(first) // len(rows))
             words[name] = WordRidge.empty(name == "text")
-            row = row_of[name]
-            out[name] = words[name].fit(first, rest, targets[row], fold[row])
+            row, weight = row_of[name], np.repeat(WEIGHTS_OF_VIEWS[name], len(rows))
+            out[name] = words[name].fit(first, rest, targets[row], weight, fold[row])
         photo, out["photo"] = _fit_photo(image, targets, fold, seed)
 
         stacks, held_out = {}, {}

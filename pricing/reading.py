@@ -117,7 +117,7 @@ class TextReader:
         values["condition"] = condition.from_text(goods.plain)
         values["new_price"] = f"{max(prices):g} {currency}" if prices else ""
         doubts = {
-            "unknown_brand": not goods.brand and goods.names_a_stranger(self.words),
+            "unknown_brand": not (goods.brand or parts[1]) and goods.names_a_stranger(self.words),
             "foreign_language": goods.foreign,
             "lot": reading.is_lot(goods.plain),
             "not_worn": bool(goods.item) and not goods.category,

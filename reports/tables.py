@@ -101,7 +101,7 @@ def _pivoted(table: Table, frame: pd.DataFrame) -> Rows:
     frame = frame.drop_duplicates([*keys, *pivot, *(name for name in ("seed",) if name in frame)])
     places = list(frame[pivot].drop_duplicates().itertuples(index=False, name=None))
     shown = " / ".join(title for title, _ in table.columns.values())
-    rows = [[*keys, *(f"{' '.join(place)}: {shown}" for place in places)]]
+    rows = [[*keys, *(f"{' '.join(map(str, place))}: {shown}" for place in places)]]
     cells = {}
     for place, part in frame.groupby([*keys, *pivot], sort=False):
         means = [mean(part[name], form) for name, (_, form) in table.columns.items()]
