@@ -6,13 +6,10 @@ Reads  what stage 4b reads, models/pricing/ (python -m pricing.calibrate)
 Writes results/listing_pricing.csv (by what a listing brings), results/ood.csv (shares refused)
 """
 
-import contextlib
-import csv
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageDraw
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_union
@@ -20,12 +17,10 @@ from sklearn.svm import LinearSVC
 
 from common import cli, dataset, metrics
 from common.dataset import TASKS
-from common.embed.images import BrokenImageError
-from common.merge.taxonomy import FASHION_DROPPED
 from common.product_table import listing_text
 from common.results import Results, aligned, leaderboard
-from pricing import uploads
-from pricing.calibrate import simulated_listings
+from pricing import ood
+from pricing.calibrate import not_worn_photos, simulated_listings
 from pricing.listing_model import seller_lines
 from pricing.predictor import CALIBRATION, FOLDER, ListingInput, PricePredictor
 
@@ -115,41 +110,12 @@ def measure_refusals(results: Results, predictor: PricePredictor, products, list
 
 def no_listings(fashion_raw: Path) -> dict[str, list[ListingInput]]:
     """Drawings, photos of what is not worn (perfume, toys), texts that say nothing."""
-    inputs = {k: [ListingInput("", image) for image in v] for k, v in drawings().items()}
-    styles, photos = fashion_raw / "styles.csv", []
-    lines = styles.read_text("utf-8").splitlines() if styles.is_file() else []
-    rows = [row for row in csv.DictReader(lines) if row.get("articleType") in FASHION_DROPPED]
-    for row in rows[:MAX_INPUTS]:
-        file = fashion_raw / "images" / f"{row['id']}.jpg"
-        with contextlib.suppress(BrokenImageError):
-            photos.append(ListingInput(image=uploads.picture(file)))
-    inputs["photos of what is not worn"] = photos
+    inputs = {k: [ListingInput("", image) for image in v] for k, v in ood.drawings().items()}
+    photos = not_worn_photos(fashion_raw, learn=False)[:MAX_INPUTS]
+    inputs["photos of what is not worn"] = [ListingInput(image=photo) for photo in photos]
     inputs["gibberish"] = [ListingInput(text) for text in gibberish()]
     inputs["empty text"] = [ListingInput(text) for text in ("", " ", "\n", "...", "?!")]
     return inputs
-
-
-def drawings(count: int = 8) -> dict[str, list[Image.Image]]:
-    """``count`` pictures of each kind that show no garment, always the same."""
-    rng, (width, height) = np.random.default_rng(0), (240, 320)
-    kinds = ("blank", "noise", "gradient", "scribble", "page of text")
-    blank = Image.new("RGB", (width, height), "white")
-    pictures = {kind: [blank.copy() for _ in range(count)] for kind in kinds}
-    for picture in pictures["blank"]:
-        picture.paste(tuple(map(int, rng.integers(0, 256, 3))), (0, 0, width, height))
-    for picture in pictures["noise"]:
-        picture.paste(Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)))
-    for picture in pictures["gradient"]:
-        rows = np.linspace(*rng.integers(0, 256, (2, 3)), height)[:, None].repeat(width, axis=1)
-        picture.paste(Image.fromarray(rows.astype(np.uint8)))
-    for picture in pictures["scribble"]:
-        points = [tuple(map(int, point)) for point in rng.integers(0, 240, (40, 2))]
-        ImageDraw.Draw(picture).line(points, tuple(map(int, rng.integers(0, 200, 3))), 3)
-    for picture in pictures["page of text"]:
-        for y in range(10, height - 12, 14):
-            line = "".join(rng.choice(list("abcdefgh ijklmn "), 34))
-            ImageDraw.Draw(picture).text((12, y), line, "black")
-    return {f"{kind}, drawn": images for kind, images in pictures.items()}
 
 
 def gibberish(count: int = 100) -> list[str]:

