@@ -161,8 +161,10 @@ class Comparables:
         category, brand = facts.get("normalized_category", ""), facts.get("brand", "")
         if category and (same := self._rows("normalized_category", category)).any():
             alike = same
-        if brand and (alike & (same := self._rows("brand", brand))).any():
-            alike = alike & same
+        # Who names no brand sells a piece of none: luxury is never sold without its name.
+        same = alike & self._rows("brand", brand)
+        if same.sum() >= (1 if brand else COUNT):
+            alike = same
         rows = np.flatnonzero(alike)
         codes, names = self._codes["platform"]
         # By the root, since how many listings of a platform are known is chance.

@@ -6,6 +6,7 @@ import time
 from dataclasses import asdict, fields
 
 import numpy as np
+import pandas as pd
 import pytest
 from fake_resale import SOLD, STEP, fake_resale
 from PIL import Image
@@ -374,6 +375,17 @@ def test_an_index_is_read_as_it_was_written(predictor, tmp_path):
     assert again.look_up(*query) == predictor.comparables.look_up(*query)
     with pytest.raises(StageError, match="regression_ML"):
         Comparables.load(tmp_path / "nowhere")
+
+
+def test_who_names_no_brand_is_compared_with_pieces_of_none():
+    rows = [("Prada leather bag", "Prada", "luxury", 900.0)] * 30
+    rows += [(f"leather bag {n}", "", "flea", 20.0 + n) for n in range(8)]
+    table = pd.DataFrame(rows, columns=["title", "brand", "platform", "price_usd"])
+    index = Comparables.fit(table.assign(normalized_category="Accessories"))
+    plain, named = index.look_up(["leather bag"] * 2, [{"brand": ""}, {"brand": "prada"}])
+    assert plain.platforms["flea"] > 0.99 > 0.01 > named.platforms["flea"]
+    assert all(index.price_usd[row] < 100 for row, _ in plain.nearest)
+    assert all(index.price_usd[row] == 900 for row, _ in named.nearest)
 
 
 # Page
