@@ -182,7 +182,7 @@ def _margins(
     margins, excess, summary = {}, [], []
     for kind, (row, log_usd) in ((k, (part.row, part.log_usd)) for k, part in held_out.items()):
         true, priced = usd[row], np.exp(log_usd)
-        margins[kind] = ConformalMargins.calibrate(true, priced, log_usd, log_usd)
+        margins[kind] = ConformalMargins.calibrate(true, priced, log_usd, log_usd, COVERAGE)
         low, high = margins[kind].interval(priced, log_usd, log_usd)
         excess.append(np.maximum(np.log(low / true), np.log(true / high))[rare[row]])
         row = {"listing": kind, "n": len(true), "usd": np.median(priced)}

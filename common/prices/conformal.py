@@ -35,9 +35,9 @@ class ConformalMargins:
 
     @classmethod
     def calibrate(
-        cls, true_usd: np.ndarray, usd: np.ndarray, log_low: np.ndarray, log_high: np.ndarray
+        cls, true_usd: np.ndarray, usd, log_low, log_high, coverage: float = MEMBER_COVERAGE
     ) -> "ConformalMargins":
-        """From rows that the predictions have not learned from (n_rows,), the two ends apart."""
+        """From predictions (n_rows,) of rows not learned from; coverage: sought, of a member."""
         bands = max(1, min(BANDS, len(usd) // MIN_ROWS))
         # Prices that occur, and below the dearest: no band is empty, however few prices there are.
         edges = np.unique(np.quantile(usd, np.arange(1, bands) / bands, method="lower"))
@@ -48,9 +48,9 @@ class ConformalMargins:
             rows = band_of == band
             place = 2 * band / len(edges) - 1 if len(edges) else 0.0
             outward = TILT * np.sign(place) * abs(place) ** FALL
-            misses = (1 - MEMBER_COVERAGE) * (0.5 + outward)
+            misses = (1 - coverage) * (0.5 + outward)
             below.append(_conformal_quantile((log_low - log)[rows], 1 - misses))
-            above.append(_conformal_quantile((log - log_high)[rows], MEMBER_COVERAGE + misses))
+            above.append(_conformal_quantile((log - log_high)[rows], coverage + misses))
         constant = _conformal_quantile(np.abs(true_usd - usd), COVERAGE)
         return cls(edges.tolist(), below, above, constant)
 
