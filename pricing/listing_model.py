@@ -33,7 +33,7 @@ from resale.words import restore
 
 FOLDS = 4
 ALPHA = 1.0  # of the ridge on words; chosen on validation rows
-LABEL_C = 1.0  # of the logistic regressions that stack scores of labels
+LABEL_C = 10.0  # of the logistic regressions that stack scores of labels
 LEFT_OUT = 0.25  # of the fields of a seller's line, in training
 LINE_COLUMNS = ("colour", "brand", "product_type", "normalized_category", "normalized_gender")
 WORDS = ("line", "text")
