@@ -73,7 +73,8 @@ def calibrate(run: RunConfig, data: dataset.Dataset) -> pd.DataFrame:
     encoder = ClipEncoder(load_clip(run, torch_device(run.device)))
     others = [picture for kind in ood.drawings(seed=1).values() for picture in kind]
     others += not_worn_photos(run.paths.fashion_raw, learn=True)
-    rows = np.flatnonzero(~np.isnan(image[:, 0]))[:MOST_PHOTOS]
+    rows = np.random.default_rng(0).permutation(np.flatnonzero(~np.isnan(image[:, 0])))
+    rows = rows[:MOST_PHOTOS]  # of all sources: the table is in their order
     no_garment = ood.NoGarment.fit(image[rows], encoder.images(others))
     thresholds = _thresholds(encoder, reader, data, train, validation, held_out)
     margins, unknown_brand_margin, summary = _margins(products, held_out)
