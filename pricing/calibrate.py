@@ -13,7 +13,6 @@ Writes models/pricing/ (the model, a neighbour index; words, brands, thresholds 
 """
 
 import contextlib
-import csv
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -25,10 +24,11 @@ from PIL.Image import Image
 
 from attributes import rules, vocabulary
 from common import artifacts, cli, dataset, results
-from common.artifacts import RunConfig
+from common.artifacts import RunConfig, StageError
 from common.embed.encoders import ClipEncoder
 from common.embed.images import BrokenImageError
 from common.embed.models import load_clip
+from common.merge.sources import list_styles
 from common.merge.taxonomy import FASHION_DROPPED
 from common.prices.conformal import COVERAGE, ConformalMargins
 from common.prices.features import MIN_COUNT
@@ -90,7 +90,7 @@ def calibrate(run: RunConfig, data: dataset.Dataset) -> pd.DataFrame:
         "models": identity(run),
         "training": {
             "data": run.paths.data.resolve().name,
-            "created": time.strftime("%Y-%m-%d"),
+            "created": time.strftime("%Y-%m-%d", time.gmtime()),
             "preset": run.preset,
             "products": len(learned),
             "sources": table["dataset_source"].iloc[learned].value_counts().to_dict(),
@@ -127,14 +127,18 @@ def simulated_listings(
 def not_worn_photos(fashion_raw: Path, learn: bool) -> list[Image]:
     """Photos of the products that stage 1 leaves out because nobody wears them, such as perfume.
 
-    learn: one half of them, to learn from, else the other. Empty without the download.
+    learn: one half of them, to learn from, else the other. Empty where stage 1 could not use the
+    download.
     """
-    styles, photos = fashion_raw / "styles.csv", []
-    lines = styles.read_text("utf-8").splitlines() if styles.is_file() else []
-    rows = [row for row in csv.DictReader(lines) if row.get("articleType") in FASHION_DROPPED]
-    for row in rows[int(learn) :: 2][:MOST_PHOTOS]:
+    try:
+        styles = list_styles(fashion_raw)
+    except StageError:
+        return []
+    files = styles["image"][styles["articleType"].isin(FASHION_DROPPED)]
+    photos = []
+    for file in filter(None, files[int(learn) :: 2][:MOST_PHOTOS]):
         with contextlib.suppress(BrokenImageError):
-            photos.append(uploads.picture(fashion_raw / "images" / f"{row['id']}.jpg"))
+            photos.append(uploads.picture(fashion_raw.parent / file))
     return photos
 
 

@@ -364,12 +364,12 @@ class PricePredictor:
         texts = words + nothing + words + [pair for pair, _ in reduced]
         photos = [image, image, none, *(photo[None] for _, photo in reduced)]
         interval, labels = self.price(*zip(*texts, strict=True), np.concatenate(photos))
-        whole, by_photo, by_text, without = np.split(interval, len(words) * np.arange(1, 4), axis=1)
-        parts = [np.split(labels["category"], len(words) * np.arange(1, 4))[n] for n in (1, 2)]
+        ends = len(words) * np.arange(1, 4)
+        whole, by_photo, by_text, without = np.split(interval, ends, axis=1)
         return _Predictions(
             present=~np.isnan(np.stack([image[:, 0], text[:, 0]], axis=1)),
             labels={task: odds[: len(words)] for task, odds in labels.items()},
-            category=parts,
+            category=np.split(labels["category"], ends)[1:3],
             intervals=[whole, by_photo, by_text],
             attributions=_attributions(whole[0], pieces, without[0]),
             inferred=self.imputer.infer(image, text) if self.imputer else {},

@@ -106,8 +106,7 @@ def read_styles(folder: Path) -> pd.DataFrame:
     From the JSON: ``discounted_inr`` and ``list_inr`` (float, rupees), ``brand``, ``age_group``,
     ``description`` (plain text), ``rating``, ``vat``; ``image``, ``problem``: `read_articles`.
     """
-    styles = _split_styles(folder / "styles.csv")
-    _check_ids(styles, "id", r"\d+", folder / "styles.csv")
+    styles = list_styles(folder)
     ids = styles["id"][styles["problem"] == ""]
     if ids.empty:
         raise StageError(f"{folder}/styles.csv holds no product; download it from {FASHION_URL}")
@@ -115,13 +114,12 @@ def read_styles(folder: Path) -> pd.DataFrame:
     if not place.is_dir():
         raise StageError(f"{place} is missing; download it from {FASHION_URL}")
     place = place / "styles" if (place / "styles").is_dir() else place  # unpacked into itself
-    paths = [f"{place}/{i}.json" for i in ids]
     # Spawned, not forked: DuckDB and torch may already have threads here.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(runtime.cpu_count(), mp_context=context) as pool:
         with runtime.interrupts_left_to_parent():
-            details = pool.map(read_detail, paths, chunksize=256)
-        details = list(runtime.Progress(details, "reading styles/*.json", len(paths), "files"))
+            details = pool.map(read_detail, [f"{place}/{i}.json" for i in ids], chunksize=256)
+        details = list(runtime.Progress(details, "reading styles/*.json", len(ids), "files"))
     details = pd.DataFrame(details, index=ids.index)
     styles.update(details.pop("problem"))
     if "description" not in details:
@@ -129,8 +127,9 @@ def read_styles(folder: Path) -> pd.DataFrame:
     return styles.join(details)
 
 
-def _split_styles(path: Path) -> pd.DataFrame:
-    # Not CSV: the display name, the last field, holds bare commas and quotes.
+def list_styles(folder: Path) -> pd.DataFrame:
+    """``styles.csv`` alone. Not CSV: the display name, its last field, holds commas and quotes."""
+    path = folder / "styles.csv"
     header = _check_header(path, STYLE_COLUMNS, FASHION_URL)
     if header[-1] != STYLE_COLUMNS[-1]:
         raise StageError(f"{path}: {STYLE_COLUMNS[-1]} is not the last column; download it again")
@@ -143,7 +142,9 @@ def _split_styles(path: Path) -> pd.DataFrame:
     name = styles["productDisplayName"]
     quoted = name.str.fullmatch(r'".*"')
     styles["productDisplayName"] = name.where(~quoted, name.str[1:-1].str.replace('""', '"'))
-    return styles.assign(problem=problems)
+    styles["problem"] = problems
+    _check_ids(styles, "id", r"\d+", path)
+    return styles
 
 
 def _check_header(path: Path, columns: Iterable[str], url: str) -> list[str]:
