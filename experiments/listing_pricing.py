@@ -22,7 +22,8 @@ from common.results import Results, aligned, leaderboard
 from pricing import ood
 from pricing.calibrate import not_worn_photos, simulated_listings
 from pricing.listing_model import seller_lines
-from pricing.predictor import CALIBRATION, FOLDER, ListingInput, PricePredictor
+from pricing.models import CALIBRATION, FOLDER
+from pricing.predictor import ListingInput, PricePredictor
 
 MAX_INPUTS = 200  # of a kind
 MEASURED = ("r2", "mae", "mdape", "coverage", "median_width")

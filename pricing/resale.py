@@ -18,9 +18,8 @@ from common.artifacts import RunConfig, StageError
 from common.merge.currency import RATES
 from common.merge.taxonomy import CATEGORIES, GENDERS
 from pricing import uploads
+from pricing.models import CALIBRATION, FOLDER
 from pricing.predictor import (
-    CALIBRATION,
-    FOLDER,
     MAX_ATTRIBUTIONS,
     MIN_ATTRIBUTION,
     NAMED,

@@ -22,13 +22,11 @@ from experiments import listing_pricing
 from experiments.listing_pricing import gibberish
 from pricing import batch, calibrate, ood, uploads
 from pricing.listing_model import KINDS
-from pricing.models import WEIGHTS
+from pricing.models import CALIBRATION, FOLDER, WEIGHTS
 from pricing.neighbours import NeighbourIndex
 from pricing.ood import Thresholds
 from pricing.predictor import (
-    CALIBRATION,
     DOUBTS,
-    FOLDER,
     READ_CHARACTERS,
     REFUSALS,
     ListingInput,
